@@ -1,0 +1,1 @@
+"""imagekit: build, test and run GPU desktop images for a shared lab server."""
