@@ -1,0 +1,1 @@
+"""Profile and catalogue become a plan: every decision made, nothing optional left."""
