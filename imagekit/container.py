@@ -1,0 +1,171 @@
+"""What a container of an imagekit image is made of, said once for checks and run alike.
+
+A ``ContainerSpec`` becomes the keyword arguments that docker-py's
+``client.containers.create(image, **arguments)`` takes; nothing here talks to an engine.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import secrets
+import string
+import tarfile
+from dataclasses import dataclass, field
+from typing import Any
+
+from imagekit.errors import InputError, Message
+
+SSH_PORT = 22
+WEB_PORT = 80
+
+SECRETS_FOLDER = "/run/secrets"
+STATE_FOLDER = "/var/lib/imagekit"
+"""Where the image keeps what must outlive a container: ssh host keys and the machine id."""
+
+# Read aloud and typed by people: no 0/O, 1/l/I.
+_ALPHABET = "".join(sorted(set(string.ascii_letters + string.digits) - set("0O1lI")))
+# VNC's own authentication looks at 8 characters only (RFC 6143, section 7.2.2).
+_DESKTOP_PASSWORD_LENGTH = 8
+_PASSWORD_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What opens a container; never put into an environment variable, a label or a log.
+
+    Attributes:
+        password: for ssh (and sudo), any length; empty for none.
+        desktop_password: for the desktop, at most 8 characters.
+        authorized_keys: OpenSSH public keys, one a line; may be empty.
+    """
+
+    password: str = field(repr=False)
+    desktop_password: str = field(repr=False)
+    authorized_keys: str = field(default="", repr=False)
+
+    def files(self) -> dict[str, bytes]:
+        """File name below ``SECRETS_FOLDER`` to content, for those that are not empty."""
+        named = {
+            "password": self.password,
+            "desktop_password": self.desktop_password,
+            "authorized_keys": self.authorized_keys,
+        }
+        return {name: f"{text.rstrip()}\n".encode() for name, text in named.items() if text}
+
+    def tar(self) -> bytes:
+        """The files as a tar archive for ``put_archive``: owner root, mode 0400."""
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
+            for name, data in self.files().items():
+                info = tarfile.TarInfo(name)
+                info.size, info.mode = len(data), 0o400
+                archive.addfile(info, io.BytesIO(data))
+        return out.getvalue()
+
+
+def generate_secrets(authorized_keys: str = "") -> Secrets:
+    """Fresh passwords from the operating system's random source."""
+    return Secrets(
+        password=_random_text(_PASSWORD_LENGTH),
+        desktop_password=_random_text(_DESKTOP_PASSWORD_LENGTH),
+        authorized_keys=authorized_keys,
+    )
+
+
+def _random_text(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A published TCP port; ``host_port`` 0 lets the engine choose."""
+
+    container_port: int
+    host_ip: str
+    host_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A volume in the container; an empty ``volume`` is an anonymous one."""
+
+    volume: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """One container.
+
+    Attributes:
+        image: reference or id.
+        name: the container's name; empty lets the engine choose.
+        hostname: what the shell prompt shows; empty for the engine's choice.
+        ports: published ports.
+        mounts: volumes.
+        labels: pairs of name and value.
+        shm_bytes: size of /dev/shm. Docker's default of 64 MiB crashes browsers and
+            PyTorch's data loaders.
+        restart: the engine's restart policy, ``no`` or ``unless-stopped``.
+        gpus: ``""`` for none, ``"all"``, or GPU UUIDs separated by commas.
+        log_bytes: cap of the container's log; the engine keeps three files of a third each.
+    """
+
+    image: str
+    name: str = ""
+    hostname: str = ""
+    ports: tuple[Port, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    shm_bytes: int = 1 << 30
+    restart: str = "no"
+    gpus: str = ""
+    log_bytes: int = 30 << 20
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of docker-py's ``containers.create``, the image not among them."""
+        arguments: dict[str, Any] = {
+            "labels": dict(self.labels),
+            "mounts": [
+                {"Type": "volume", "Target": mount.target, "Source": mount.volume}
+                for mount in self.mounts
+            ],
+            "ports": {
+                f"{port.container_port}/tcp": (port.host_ip, port.host_port or None)
+                for port in self.ports
+            },
+            "shm_size": self.shm_bytes,
+            "log_config": {
+                "type": "json-file",
+                "config": {"max-file": "3", "max-size": str(self.log_bytes // 3)},
+            },
+        }
+        if self.name:
+            arguments["name"] = self.name
+        if self.hostname:
+            arguments["hostname"] = self.hostname
+        if self.restart != "no":
+            arguments["restart_policy"] = {"Name": self.restart}
+        if self.gpus:
+            arguments["device_requests"] = [_device_request(self.gpus)]
+        return arguments
+
+
+def check_gpus(text: str) -> str:
+    """What ``ContainerSpec.gpus`` takes, when it is that.
+
+    Raises:
+        InputError: it is not.
+    """
+    if text and not re.fullmatch(r"all|[A-Za-z0-9-]+(,[A-Za-z0-9-]+)*", text, re.ASCII):
+        hint = "all, or GPU UUIDs separated by commas, as `nvidia-smi -L` prints them"
+        raise InputError(Message("", f"{text!r} names no GPUs", hint))
+    return text
+
+
+def _device_request(gpus: str) -> dict[str, Any]:
+    request: dict[str, Any] = {"Driver": "", "Options": {}, "Capabilities": [["gpu"]]}
+    if gpus == "all":
+        return {**request, "Count": -1, "DeviceIDs": []}
+    return {**request, "Count": 0, "DeviceIDs": gpus.split(",")}
