@@ -1,0 +1,203 @@
+"""A context becomes an image: one BuildKit build over the engine's own API.
+
+``POST /build?version=2`` (Docker Engine API reference, ``ImageBuild``; the parameter and
+its answers are moby/moby, ``api/server/router/build`` and ``builder/builder-next``) with
+a session beside it. Nothing that the engine says is believed: the build is done when the
+image that it names can be inspected.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from imagekit.context import DOCKERFILE, Context
+from imagekit.engine import images
+from imagekit.engine.connection import Engine
+from imagekit.engine.failures import build_failure
+from imagekit.engine.faults import RAW
+from imagekit.engine.session import Session
+from imagekit.engine.stream import IdleError, RefusedError, post
+from imagekit.engine.trace import StepRun, Trace
+from imagekit.errors import EngineError, Message
+from imagekit.events import Emit, ignore
+
+IDLE_TIMEOUT = 600.0
+"""Seconds without a word from the engine; a long silent command in a step counts too."""
+
+_CANCEL_TIMEOUT = 5.0  # seconds to tell the engine that we gave up
+
+_TRACE = "moby.buildkit.trace"
+_RESULT = "moby.image.id"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """An image that was built, or found whole in the cache.
+
+    Attributes:
+        image_id: ``sha256:…``; the configuration's digest, or the manifest's on an
+            engine with the containerd image store.
+        steps: the steps' names, times and whether cached, in the order of their ends.
+        seconds: from the request to the proof, by our clock.
+    """
+
+    image_id: str
+    steps: tuple[StepRun, ...]
+    seconds: float
+
+
+def build(  # noqa: PLR0913 - what a build can be told, each by name
+    engine: Engine,
+    context: Context,
+    *,
+    tags: Sequence[str] = (),
+    secrets: Mapping[str, bytes] = {},
+    build_args: Mapping[str, str] = {},
+    labels: Mapping[str, str] = {},
+    target: str = "",
+    no_cache: bool = False,
+    pull: bool = False,
+    idle_timeout: float = IDLE_TIMEOUT,
+    on_event: Emit = ignore,
+) -> BuildResult:
+    """Build an image.
+
+    On Ctrl-C, or when anything else is raised, the engine is told to stop.
+
+    Args:
+        engine: where; it must have BuildKit.
+        context: the Dockerfile and its files.
+        tags: names for the image.
+        secrets: values of secret mounts by id, each at most 500 KiB.
+        build_args: values of ``ARG``.
+        labels: labels besides the Dockerfile's.
+        target: the stage to build; the last one by default.
+        no_cache: build every step anew. This also empties the cache mounts.
+        pull: ask the registry for a newer base even when one is there.
+        idle_timeout: seconds of silence after which the engine counts as stuck.
+        on_event: told what happens, in the calling thread.
+
+    Raises:
+        BuildFailedError: a step failed, or the Dockerfile is wrong.
+        NetworkError: a base image could not be had from its registry.
+        EngineError: no BuildKit, the connection broke, the engine fell silent, or it
+            claims an image that is not there.
+        InputError: a secret is too large.
+    """
+    if not engine.buildkit:
+        raise EngineError(
+            Message(
+                engine.where,
+                f"this engine ({engine.version}) does not build with BuildKit",
+                "use Docker Engine 20.10 or newer",
+            )
+        )
+    began = time.monotonic()
+    build_id = uuid.uuid4().hex
+    params = [
+        ("version", "2"),
+        ("dockerfile", DOCKERFILE),
+        ("buildid", build_id),
+        ("buildargs", json.dumps(dict(build_args))),
+        ("labels", json.dumps(dict(labels))),
+        *(("t", tag) for tag in tags),
+    ]
+    params += [("target", target)] if target else []
+    params += [("nocache", "1")] if no_cache else []
+    params += [("pull", "1")] if pull else []
+    trace = Trace(on_event)
+    with Session(engine, secrets) as session:
+        stream = post(
+            engine,
+            "/build",
+            params=[*params, ("session", session.id)],
+            idle_timeout=idle_timeout,
+            headers={"Content-Type": "application/x-tar"},
+            # A file rather than bytes, so that it is sent in pieces and the time-out
+            # is about one piece.
+            body=io.BytesIO(context.tar()),
+        )
+        try:
+            with closing(stream):
+                image_id = _follow(engine, stream, trace)
+        except RefusedError as error:
+            raise build_failure(engine.where, error.text, trace.failed, refused=error) from error
+        except IdleError as error:
+            _cancel(engine, build_id)
+            raise _stuck(engine, error, trace) from error
+        except BaseException:
+            _cancel(engine, build_id)
+            raise
+    _prove(engine, image_id, tags)
+    return BuildResult(image_id, trace.runs, time.monotonic() - began)
+
+
+def _follow(engine: Engine, stream: Iterable[dict[str, Any]], trace: Trace) -> str:
+    """Read the answer to its end; the image's id."""
+    image_id = ""
+    for message in stream:
+        if "error" in message:
+            trace.close()
+            raise build_failure(engine.where, str(message["error"]), trace.failed)
+        aux = message.get("aux")
+        if message.get("id") == _TRACE:
+            try:
+                trace.feed(base64.b64decode(str(aux), validate=True))
+            except (ValueError, binascii.Error) as error:
+                what = f"the engine sent a trace that cannot be read: {error}"
+                raise EngineError(Message(engine.where, what)) from error
+        elif message.get("id") == _RESULT and isinstance(aux, dict):
+            image_id = str(aux.get("ID") or "")
+    trace.close()
+    if not image_id:
+        raise EngineError(
+            Message(
+                engine.where,
+                "the engine ended the build without an error and without an image",
+                "the engine's log may say why; building again continues from its cache",
+            )
+        )
+    return image_id
+
+
+def _prove(engine: Engine, image_id: str, tags: Sequence[str]) -> None:
+    """Raise unless the image is there and each of ``tags`` names it."""
+    for ref in (image_id, *tags):
+        found = images.find(engine, ref)
+        if found is None or found.id != image_id:
+            seen = "is not there" if found is None else f"is {found.id}"
+            raise EngineError(
+                Message(engine.where, f"the engine says it built {image_id}, but {ref} {seen}")
+            )
+
+
+def _stuck(engine: Engine, error: IdleError, trace: Trace) -> EngineError:
+    """``error`` with what was going on."""
+    steps = ", ".join(trace.running) or "no step has started"
+    return EngineError(
+        Message(
+            engine.where,
+            f"{error.messages[0].what}; running: {steps}",
+            "the build was cancelled; a step that is silent for long needs a longer idle time-out",
+        )
+    )
+
+
+def _cancel(engine: Engine, build_id: str) -> None:
+    """Tell the engine to stop; closing the connection did so already where it arrived."""
+    api = engine.client.api
+    with suppress(*RAW):
+        api.post(
+            f"{api.base_url}/v{engine.api_version}/build/cancel",
+            params={"id": build_id},
+            timeout=_CANCEL_TIMEOUT,
+        ).close()

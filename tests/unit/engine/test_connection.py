@@ -1,0 +1,109 @@
+"""Connecting: what the engine can do, and why there is none."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from imagekit.engine.connection import connect
+from imagekit.engine.faults import fault
+from imagekit.errors import EngineError
+
+if TYPE_CHECKING:
+    from tests.unit.engine.conftest import FakeEngine
+
+
+def test_what_an_engine_is(fake: FakeEngine) -> None:
+    engine = fake.connect()
+    assert (engine.version, engine.api_version, engine.store) == ("20.10.24", "1.41", "overlay2")
+    assert engine.where == f"unix://{fake.path} (as asked for)"
+    engine.close()
+
+
+def test_containerd_store_is_probed(fake: FakeEngine) -> None:
+    fake.info = {
+        "Driver": "overlayfs",
+        "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]],
+    }
+    engine = fake.connect()
+    assert engine.store == "containerd"
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("component", "header", "expected"),
+    [("Engine", "", True), ("Podman Engine", "", False), ("Podman Engine", "2", True)],
+)
+def test_buildkit(fake: FakeEngine, component: str, header: str, expected: bool) -> None:
+    fake.version["Components"] = [{"Name": component}]
+    fake.ping_headers = {"Builder-Version": header} if header else {}
+    engine = fake.connect()
+    assert engine.buildkit is expected
+    engine.close()
+
+
+def test_no_socket(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"no such socket\n  hint: start it .* `make engine`"):
+        connect(f"unix://{tmp_path}/none")
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "s"))
+    with pytest.raises(EngineError, match="nothing answers there"):
+        connect(f"unix://{tmp_path}/s")
+
+
+def test_no_permission_names_owner_and_group(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    path.touch(0o600)
+    # root may do everything, so the refusal is made by hand, wrapped as requests does.
+    error = ConnectionError("Connection aborted.", PermissionError(13, "Permission denied"))
+    text = str(fault(f"unix://{path} (DOCKER_HOST)", error))
+    assert f"(owner {path.owner()}, group {path.group()}, mode 0600)" in text
+    assert "usermod" in text
+
+
+@pytest.mark.parametrize("version", ["1.20", "1.40"])
+def test_too_old(fake: FakeEngine, version: str) -> None:
+    fake.version["ApiVersion"] = version
+    with pytest.raises(EngineError, match=r"20\.10"):
+        fake.connect()
+
+
+def test_newest_is_fine(fake: FakeEngine) -> None:
+    fake.version |= {"ApiVersion": "1.99", "MinAPIVersion": "1.60"}
+    engine = fake.connect()
+    assert engine.api_version == "1.99"
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (500, b'{"message": "on fire"}', "answered 500: on fire"),
+        (200, b"<html>", "cannot be reached"),
+        (200, b"{}", "no Docker Engine"),
+    ],
+)
+def test_no_engine_behind_the_socket(
+    fake: FakeEngine, status: int, body: bytes, expected: str
+) -> None:
+    fake.refused["/version"] = (status, body)
+    with pytest.raises(EngineError, match=expected):
+        fake.connect()
+
+
+def test_wrong_address() -> None:
+    with pytest.raises(EngineError, match="gopher"):
+        connect("gopher://engine.test")
+
+
+def test_package_imports_nothing_slow() -> None:
+    code = "import sys, imagekit.engine; sys.exit('docker' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
