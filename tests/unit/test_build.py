@@ -1,0 +1,124 @@
+"""A plan becomes an image: what the engine is told, and how the result is proved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from imagekit import bases, build
+from imagekit.bases import Base
+from imagekit.build import Built, Options
+from imagekit.engine import buildkit, images
+from imagekit.errors import WorkFailedError
+from imagekit.events import Event, Notice, ignore
+from imagekit.plan.model import Plan
+from imagekit.render import render
+from imagekit.site import Site
+
+ENGINE: Any = object()
+BASE = Base("debian:12-slim", "sha256:base")
+ALL_PROXIES = [
+    spelling
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
+    for spelling in (name, name.lower())
+]
+
+
+class Engine:
+    """A scripted engine that remembers how it was told to build."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.labels: dict[str, str] | None = {"dev.imagekit.plan": plan.digest}
+        self.told: dict[str, Any] = {}
+        self.context: Any = None
+        self.fresh = False
+
+    def obtain(self, engine: object, os: object, site: object, **options: Any) -> Base:  # noqa: ARG002
+        self.fresh = options["fresh"]
+        return BASE
+
+    def build(self, engine: object, context: object, **told: Any) -> Any:  # noqa: ARG002
+        self.context, self.told = context, told
+        steps = [SimpleNamespace(cached=cached) for cached in (True, False, True)]
+        return SimpleNamespace(image_id="sha256:image", seconds=2.5, steps=steps)
+
+    def find(self, engine: object, ref: str) -> Any:  # noqa: ARG002
+        assert ref == "sha256:image"
+        return None if self.labels is None else SimpleNamespace(labels=self.labels, size=1234)
+
+
+@pytest.fixture
+def plan(planned: Callable[[str], Plan]) -> Plan:
+    return planned("")
+
+
+@pytest.fixture
+def engine(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    scripted = Engine(plan)
+    monkeypatch.setattr(bases, "obtain", scripted.obtain)
+    monkeypatch.setattr(buildkit, "build", scripted.build)
+    monkeypatch.setattr(images, "find", scripted.find)
+    for name in ALL_PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    return scripted
+
+
+def test_the_engine_is_told_the_context_the_names_and_the_place(engine: Engine, plan: Plan) -> None:
+    site = Site(apt="http://m.example", ca_certificates=b"PEM")
+    options = Options(("lab/x:1",), no_cache=True, pull=True)
+    built = build.build(ENGINE, plan, site, options, ignore)
+    tags = ("imagekit/x:latest", f"imagekit/x:{plan.digest[:12]}", "lab/x:1")
+    assert built == Built("sha256:image", tags, 1234, 2.5, 3, 2, BASE)
+    assert engine.context == render(plan)
+    assert engine.told == {
+        "tags": tags,
+        "secrets": {"ca": b"PEM", "mirrors": b"apt=http://m.example\n"},
+        "build_args": {"BASE": "debian:12-slim"},
+        "no_cache": True,
+        "on_event": ignore,
+    }
+    assert engine.fresh
+
+
+def test_the_place_does_not_change_the_context(engine: Engine, plan: Plan) -> None:
+    build.build(ENGINE, plan, Site(), Options(), ignore)
+    here = engine.context
+    build.build(ENGINE, plan, Site("http://a", "http://b", "http://c", b"PEM"), Options(), ignore)
+    assert engine.context == here
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
+def test_a_proxy_is_passed_on_in_both_spellings(
+    engine: Engine, plan: Plan, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "")
+    build.build(ENGINE, plan, Site(), Options(), ignore)
+    assert engine.told["build_args"] == {
+        "BASE": "debian:12-slim",
+        "HTTP_PROXY": "http://proxy.example:3128",
+        "http_proxy": "http://proxy.example:3128",
+    }
+
+
+def test_extra_certificates_are_said_aloud(engine: Engine, plan: Plan) -> None:
+    events: list[Event] = []
+    site = Site(ca_certificates=b"PEM", ca_sources=("/a.crt", "/b.crt"))
+    build.build(ENGINE, plan, site, Options(), events.append)
+    assert events == [Notice("trusting 2 extra CA certificate file(s) of this host, build only")]
+
+
+@pytest.mark.parametrize("labels", [None, {}, {"dev.imagekit.plan": "another"}])
+def test_success_is_proved_by_the_plans_label(
+    engine: Engine, plan: Plan, labels: dict[str, str] | None
+) -> None:
+    engine.labels = labels
+    with pytest.raises(WorkFailedError) as failed:
+        build.build(ENGINE, plan, Site(), Options(), ignore)
+    assert str(failed.value) == (
+        f"x: the engine's image sha256:image is not of plan {plan.digest[:12]}\n"
+        "  hint: build again with --no-cache"
+    )
