@@ -1,0 +1,44 @@
+"""Keeps passwords out of what is shown and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from imagekit.checks.report import Result
+from imagekit.container import Secrets
+
+_MASK = "[password]"
+
+
+class Redactor:
+    """Replaces the secrets of one run wherever a log or an answer repeats them.
+
+    The checks put no secret into what they say; but they quote what came back, and an
+    image may have printed what it was given.
+    """
+
+    __slots__ = ("_secrets",)
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = tuple(filter(None, (secrets.password, secrets.desktop_password)))
+
+    def text(self, text: str) -> str:
+        """The text without the secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, _MASK)
+        return text
+
+    def result(self, result: Result) -> Result:
+        """The result without the secrets, in its reason and anywhere in its data."""
+        data = {name: self._value(value) for name, value in result.data.items()}
+        return replace(result, reason=self.text(result.reason), data=data)
+
+    def _value(self, value: object) -> object:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {name: self._value(inner) for name, inner in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._value(inner) for inner in value]
+        return value

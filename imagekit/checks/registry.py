@@ -1,0 +1,27 @@
+"""All checks, in the order of the report."""
+
+from __future__ import annotations
+
+from imagekit.checks.check import Check
+from imagekit.checks.desktop import check_vnc, check_web
+from imagekit.checks.gpu import check_gpu
+from imagekit.checks.locale import check_locale
+from imagekit.checks.sshd import check_login, check_password, check_root
+
+RESTART = "restart"
+"""Stops and starts the container, then asks all of ``CHECKS`` again; see the runner."""
+
+# The limits hold the wait for the service: a cold start on a busy machine with two
+# cores. A check of a service that is up takes two or three seconds at most.
+CHECKS: tuple[Check, ...] = (
+    Check("sshd", 60.0, check_login),
+    Check("sshd-password", 60.0, check_password),
+    Check("sshd-root", 60.0, check_root),
+    Check("locale", 60.0, check_locale),
+    Check("vnc", 60.0, check_vnc),
+    Check("web", 60.0, check_web),
+    Check("gpu", 60.0, check_gpu),
+)
+
+NAMES: tuple[str, ...] = (*(check.name for check in CHECKS), RESTART)
+"""What ``run_checks`` can be asked for, in the order of the report."""

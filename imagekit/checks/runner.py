@@ -1,0 +1,183 @@
+"""All checks of an image: a container for the run, the checks side by side, a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+import docker.errors
+
+from imagekit.checks import ssh
+from imagekit.checks.redact import Redactor
+from imagekit.checks.registry import CHECKS, NAMES, RESTART
+from imagekit.checks.report import Report, Result
+from imagekit.checks.restart import check_restart
+from imagekit.checks.round import ask_all
+from imagekit.checks.stage import Stage, loopback_or_all, staged
+from imagekit.checks.subject import Subject
+from imagekit.container import (
+    SECRETS_FOLDER,
+    SSH_PORT,
+    STATE_FOLDER,
+    WEB_PORT,
+    ContainerSpec,
+    Mount,
+    Port,
+    generate_secrets,
+)
+from imagekit.engine.connection import Engine
+from imagekit.engine.faults import in_words
+from imagekit.errors import EngineError, InputError, Message
+from imagekit.events import Emit, Event, Notice, StepFinished, ignore
+from imagekit.names import RESOLVED_LABEL
+from imagekit.plan.model import Plan, from_json
+
+_LOG_LINES_IN_REASON = 3
+
+
+def run_checks(
+    engine: Engine,
+    image: str,
+    *,
+    only: Iterable[str] = (),
+    gpus: str = "",
+    on_event: Emit = ignore,
+) -> Report:
+    """Start a container of an image, ask all checks, remove it, and report.
+
+    It is removed with its volumes however the run ends, ``KeyboardInterrupt`` included.
+    All events come from the calling thread.
+
+    Args:
+        engine: where the image is; nothing is pulled.
+        image: reference or id.
+        only: names of ``registry.NAMES``; none for all.
+        gpus: ``""`` for none, ``"all"``, or GPU UUIDs separated by commas. What the
+            engine cannot give makes the check ``gpu`` skipped, with the engine's reason.
+        on_event: gets a step for each check and a notice for each one skipped.
+
+    Raises:
+        InputError: there is no such image or check, or the image is not imagekit's.
+        EngineError: the engine cannot be reached or refuses.
+        WorkFailedError: the container cannot be started.
+    """
+    begun = time.monotonic()
+    wanted = check_names(only)
+    image_id, plan = _read_plan(engine, image)
+    key = ssh.new_key()
+    secrets = generate_secrets(ssh.public_line(key))
+    redactor = Redactor(secrets)
+    spec = _spec(engine, image_id, plan, gpus)
+    with staged(engine, spec, secrets) as stage:
+        subject = Subject(plan, stage.addresses(), secrets, key, stage, stage.gpus)
+        results = _ask(stage, subject, wanted, _redacted(redactor, on_event))
+        failed = any(result.status == "failed" for result in results)
+        log = stage.logs() if failed else ""
+    return Report(
+        image=image,
+        image_id=image_id,
+        profile=plan.profile,
+        plan=plan.digest,
+        engine=f"Docker Engine {engine.version}",
+        seconds=time.monotonic() - begun,
+        results=tuple(map(redactor.result, results)),
+        log=redactor.text(log),
+    )
+
+
+def check_names(only: Iterable[str]) -> frozenset[str]:
+    """The checks that are asked for; all when none is named.
+
+    Raises:
+        InputError: there is no such check.
+    """
+    asked = frozenset(only)
+    if unknown := sorted(asked - frozenset(NAMES)):
+        raise InputError(
+            Message("", f"there is no check {name!r}", f"the checks are {', '.join(NAMES)}")
+            for name in unknown
+        )
+    return asked or frozenset(NAMES)
+
+
+def _read_plan(engine: Engine, image: str) -> tuple[str, Plan]:
+    """The image's id and the plan that it carries."""
+    try:
+        with in_words(engine.where):
+            found = engine.client.images.get(image)
+    except EngineError as error:
+        if isinstance(error.__cause__, docker.errors.ImageNotFound):
+            raise InputError(
+                Message(image, "there is no such image", "imagekit build PROFILE makes one")
+            ) from error
+        raise
+    text = found.labels.get(RESOLVED_LABEL, "")
+    hint = "build it with imagekit build; other images cannot be tested"
+    if not text:
+        raise InputError(Message(image, f"this image has no label {RESOLVED_LABEL}", hint))
+    try:
+        return str(found.id), from_json(text)
+    except ValueError as error:
+        raise InputError(
+            Message(image, f"the label {RESOLVED_LABEL} cannot be read: {error}", hint)
+        ) from error
+
+
+def _spec(engine: Engine, image_id: str, plan: Plan, gpus: str) -> ContainerSpec:
+    host = loopback_or_all(engine)
+    ports = [SSH_PORT] if plan.sshd else []
+    ports += [WEB_PORT] if plan.desktop else []
+    folders = (SECRETS_FOLDER, STATE_FOLDER, f"/home/{plan.user.name}")
+    return ContainerSpec(
+        image=image_id,
+        ports=tuple(Port(port, host, 0) for port in ports),
+        mounts=tuple(Mount("", folder) for folder in folders),
+        gpus=gpus,
+    )
+
+
+def _ask(
+    stage: Stage, subject: Subject, wanted: frozenset[str], on_event: Emit
+) -> tuple[Result, ...]:
+    checks = [check for check in CHECKS if check.name in wanted]
+    results = ask_all(checks, subject, lambda: _gone(stage), on_event)
+    for result in results:
+        if result.status == "skipped":
+            on_event(Notice(f"{result.name} skipped: {result.reason}"))
+    if RESTART not in wanted:
+        return results
+    if gone := _gone(stage):
+        return (*results, Result(RESTART, "failed", gone))
+    # What failed before the restart would fail again, after as long a wait. With the
+    # restart asked for alone, everything is asked after it.
+    passed = {result.name for result in results if result.status == "passed"}
+    again = [check for check in CHECKS if check.name in passed or wanted == {RESTART}]
+    return (
+        *results,
+        check_restart(stage, subject, again, lambda: _gone(stage), on_event),
+    )
+
+
+def _gone(stage: Stage) -> str:
+    """Why no more answers can come; empty while the container runs."""
+    state = stage.state()
+    if state.running:
+        return ""
+    lines = " | ".join(stage.logs().splitlines()[-_LOG_LINES_IN_REASON:])
+    return f"the container ended with exit code {state.exit_code}; it said last: {lines}"
+
+
+def _redacted(redactor: Redactor, on_event: Emit) -> Emit:
+    """An ``Emit`` that passes events on without secrets."""
+
+    def emit(event: Event) -> None:
+        match event:
+            case StepFinished(error=error) if error:
+                on_event(replace(event, error=redactor.text(error)))
+            case Notice(text=text):
+                on_event(Notice(redactor.text(text)))
+            case _:
+                on_event(event)
+
+    return emit

@@ -1,0 +1,214 @@
+"""A container of the image under test: made, entered, stopped, started, always removed.
+
+The only module that knows testcontainers.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+import docker.errors
+
+from imagekit.checks.subject import EXECUTE_SECONDS, Gpus, State
+from imagekit.container import SECRETS_FOLDER, ContainerSpec, Secrets
+from imagekit.engine.connection import Engine
+from imagekit.engine.faults import in_words
+from imagekit.errors import Message, WorkFailedError
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+RUN_LABEL = "dev.imagekit.run"
+"""Marks what belongs to one run of the checks, so that nothing is left behind."""
+
+_NOT_STARTED = "the container did not start: "
+_LOG_LINES = 200
+_TIMED_OUT = 124  # timeout(1), "EXIT STATUS"
+
+
+class Stage:
+    """One running container; it is an ``Inside``."""
+
+    __slots__ = ("_container", "_engine", "_ports", "gpus")
+
+    def __init__(
+        self, engine: Engine, container: Container, ports: Sequence[int], gpus: Gpus
+    ) -> None:
+        self._engine = engine
+        self._container = container
+        self._ports = tuple(ports)
+        self.gpus = gpus
+
+    def execute(
+        self, argv: Sequence[str], user: str = "", timeout: float = EXECUTE_SECONDS
+    ) -> tuple[int, str]:
+        """See ``Inside``. coreutils' timeout(1) of the image ends a command that hangs."""
+        bounded = ["timeout", "--kill-after=1", f"{timeout:.1f}", *argv]
+        try:
+            done = self._container.exec_run(bounded, user=user)
+        except docker.errors.APIError as error:
+            raise OSError(f"the engine did not run {argv[0]}: {error.explanation}") from error
+        code, output = int(done.exit_code or 0), cast("bytes", done.output)
+        if code == _TIMED_OUT:
+            raise TimeoutError(f"{argv[0]} did not end in {timeout:.0f} s")
+        return code, output.decode(errors="replace")
+
+    def logs(self) -> str:
+        """The last 200 lines of output and errors."""
+        with in_words(self._engine.where):
+            return self._container.logs(tail=_LOG_LINES).decode(errors="replace")
+
+    def state(self) -> State:
+        """How the engine sees the container now."""
+        with in_words(self._engine.where):
+            self._container.reload()
+        state = self._container.attrs["State"]
+        return State(bool(state["Running"]), int(state["ExitCode"]))
+
+    def stop(self, seconds: int) -> State:
+        """Ask PID 1 to end (SIGTERM); after ``seconds`` the engine kills it (exit code 137)."""
+        with in_words(self._engine.where):
+            self._container.stop(timeout=seconds)
+        return self.state()
+
+    def start(self) -> None:
+        """Start the stopped container again; the engine may choose other host ports."""
+        with in_words(self._engine.where):
+            self._container.start()
+
+    def addresses(self) -> Mapping[int, tuple[str, int]]:
+        """Container port to the host name and port that reach it now."""
+        with in_words(self._engine.where):
+            self._container.reload()
+        network = self._container.attrs["NetworkSettings"]
+        host = _remote_host(self._engine) or "127.0.0.1"
+        found: dict[int, tuple[str, int]] = {}
+        for port in self._ports:
+            if bindings := (network["Ports"] or {}).get(f"{port}/tcp"):
+                found[port] = (host, int(bindings[0]["HostPort"]))
+        return found
+
+
+@contextmanager
+def staged(engine: Engine, spec: ContainerSpec, secrets: Secrets) -> Iterator[Stage]:
+    """A started container that got its secrets before it began; removed with its volumes.
+
+    GPUs that ``spec`` asks for and the engine cannot give are left out; ``Stage.gpus``
+    then says why.
+
+    Raises:
+        EngineError: the engine cannot be reached or refuses.
+        WorkFailedError: the container cannot be started.
+    """
+    run = uuid.uuid4().hex
+    try:
+        container, gpus = _start_with_gpus(engine, spec, secrets, run)
+        yield Stage(engine, container, [port.container_port for port in spec.ports], gpus)
+    finally:
+        _remove(engine, run)
+
+
+def loopback_or_all(engine: Engine) -> str:
+    """Where to publish ports: on loopback only, unless the engine is on another machine."""
+    return "0.0.0.0" if _remote_host(engine) else "127.0.0.1"  # noqa: S104 (passwords are fresh)
+
+
+def _remote_host(engine: Engine) -> str:
+    """The engine's machine; empty when it is this one."""
+    host = urlsplit(engine.address).hostname or ""
+    if not engine.address.startswith(("tcp://", "ssh://", "http://", "https://")):
+        return ""
+    return "" if host in {"localhost", "127.0.0.1", "::1"} else host
+
+
+def _start_with_gpus(
+    engine: Engine, spec: ContainerSpec, secrets: Secrets, run: str
+) -> tuple[Container, Gpus]:
+    if not spec.gpus:
+        return _start(engine, spec, secrets, run), Gpus()
+    try:
+        return _start(engine, spec, secrets, run), Gpus(spec.gpus, missing="")
+    except WorkFailedError as error:
+        refusal = error.messages[0].what.removeprefix(_NOT_STARTED)
+        if not any(word in refusal.lower() for word in ("device driver", "nvidia", "cdi ")):
+            raise
+        _remove(engine, run)
+        plain = replace(spec, gpus="")
+        missing = _why_no_gpus(engine, refusal)
+        return _start(engine, plain, secrets, run), Gpus(spec.gpus, missing)
+
+
+def _start(engine: Engine, spec: ContainerSpec, secrets: Secrets, run: str) -> Container:
+    from testcontainers.core.config import testcontainers_config  # noqa: PLC0415 (slow import)
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415
+
+    # testcontainers removes containers by a helper of its own, ryuk, whose image it
+    # pulls: it cannot be assumed to exist on a lab's server, and we remove by label.
+    testcontainers_config.ryuk_disabled = True
+    # With registry credentials in DOCKER_AUTH_CONFIG, as GitLab sets it, it would log
+    # in and warn; nothing is pulled here.
+    testcontainers_config._docker_auth_config = None
+    with _environment_kept("DOCKER_HOST"):
+        # A fixed API version keeps its own client from calling an engine; ours is put
+        # in its place, as it may well be for another one (a context, an option).
+        container = DockerContainer(spec.image, {"version": engine.api_version, "environment": {}})
+    theirs = container.get_docker_client()
+    theirs.client.close()
+    theirs.client = engine.client
+    container.image = spec.image  # without TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX
+    arguments = spec.arguments()
+    arguments["labels"] = {**arguments["labels"], RUN_LABEL: run}
+    # Its own parameter "ports" knows no host address; what it is given here wins.
+    container.ports = arguments.pop("ports")
+    container.with_name(arguments.pop("name", None)).with_kwargs(**arguments)
+    for name, data in secrets.files().items():
+        container.with_copy_into_container(data, f"{SECRETS_FOLDER}/{name}", 0o400)
+    with in_words(engine.where):
+        try:
+            container.start()
+        except docker.errors.APIError as error:
+            raise WorkFailedError(
+                Message(spec.image, f"{_NOT_STARTED}{error.explanation}")
+            ) from error
+    return container.get_wrapped_container()
+
+
+def _remove(engine: Engine, run: str) -> None:
+    """Remove the run's containers and their anonymous volumes, running or not."""
+    with in_words(engine.where):
+        containers = engine.client.containers
+        for container in containers.list(all=True, filters={"label": f"{RUN_LABEL}={run}"}):
+            # NotFound: somebody else (a person, a clean-up job) was faster.
+            with suppress(docker.errors.NotFound):
+                container.remove(v=True, force=True)
+
+
+def _why_no_gpus(engine: Engine, refusal: str) -> str:
+    with in_words(engine.where):
+        runtimes = engine.client.info().get("Runtimes") or {}
+    reasons = [f"the engine gives no GPUs: {refusal}"]
+    if "nvidia" not in runtimes:
+        reasons.append("the engine offers no NVIDIA runtime")
+    if not _remote_host(engine) and not Path("/proc/driver/nvidia").exists():
+        reasons.append("/proc/driver/nvidia is missing on this host")
+    return "; ".join(reasons)
+
+
+@contextmanager
+def _environment_kept(name: str) -> Iterator[None]:
+    """Undo what the body does to a variable: testcontainers sets DOCKER_HOST for all."""
+    before = os.environ.get(name)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before

@@ -1,0 +1,163 @@
+"""Byte streams that end in time: plain TCP, and a WebSocket that carries bytes."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from imagekit.checks.check import AnswerError
+from imagekit.checks.wait import Deadline, NotYetError, until
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
+# A frame of Full HD pixels has 8 MiB; a proxy sends it in far smaller messages.
+_LARGEST_MESSAGE = 32 << 20
+_CHUNK = 1 << 16
+
+_QUIET = logging.getLogger("imagekit.checks.websocket")
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
+
+
+class Stream(Protocol):
+    """Bytes in both directions."""
+
+    def send(self, data: bytes) -> None:
+        """Send everything.
+
+        Raises:
+            OSError: the connection is gone.
+        """
+        ...
+
+    def receive(self, deadline: Deadline) -> bytes:
+        """Some bytes, at least one.
+
+        Raises:
+            EOFError: the peer closed the connection.
+            TimeoutError: nothing came in time.
+            AnswerError: what came were not bytes.
+        """
+        ...
+
+
+def connect(address: tuple[str, int], deadline: Deadline) -> socket.socket:
+    """A TCP connection, tried again while nobody listens.
+
+    An engine's proxy may accept for a service that is not up yet, so that a connection
+    does not prove a service: only its first bytes do.
+
+    Raises:
+        OSError: there is no way to the address, or it never listened.
+    """
+
+    def attempt() -> socket.socket:
+        try:
+            return socket.create_connection(address, deadline.timeout())
+        except ConnectionRefusedError as error:
+            raise NotYetError(f"nobody listens on {address[0]} port {address[1]}") from error
+
+    return until(attempt, deadline)
+
+
+class TcpStream:
+    """A byte stream over a connected socket."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+
+    def send(self, data: bytes) -> None:
+        """See ``Stream``."""
+        self._socket.sendall(data)
+
+    def receive(self, deadline: Deadline) -> bytes:
+        """See ``Stream``."""
+        self._socket.settimeout(deadline.timeout())
+        data = self._socket.recv(_CHUNK)
+        if not data:
+            raise EOFError("the connection was closed")
+        return data
+
+
+class WebSocketStream:
+    """A byte stream over binary messages."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    @property
+    def subprotocol(self) -> str:
+        """What the server chose; empty when it chose none."""
+        return self._connection.subprotocol or ""
+
+    def send(self, data: bytes) -> None:
+        """See ``Stream``."""
+        from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 (slow import)
+
+        try:
+            self._connection.send(data)
+        except ConnectionClosed as error:
+            raise ConnectionResetError("the WebSocket was closed") from error
+
+    def receive(self, deadline: Deadline) -> bytes:
+        """See ``Stream``."""
+        from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 (slow import)
+
+        try:
+            data = self._connection.recv(timeout=deadline.timeout())
+        except ConnectionClosed as error:
+            raise EOFError("the WebSocket was closed") from error
+        if isinstance(data, str):
+            raise AnswerError("a text message where bytes were due")
+        return data
+
+
+@contextmanager
+def websocket(address: tuple[str, int], path: str, deadline: Deadline) -> Iterator[WebSocketStream]:
+    """A WebSocket to ``ws://address/path`` that offers the subprotocol ``binary``.
+
+    Source: RFC 6455, section 4.1; ``binary`` is what websockify calls a stream of bytes
+    (https://github.com/novnc/websockify/wiki/Binary-data).
+
+    Raises:
+        OSError: there is no way to the address.
+        AnswerError: the server did not agree to the upgrade.
+    """
+    from websockets.exceptions import (  # noqa: PLC0415 (slow import)
+        ConnectionClosed,
+        InvalidHandshake,
+        InvalidMessage,
+    )
+    from websockets.sync.client import connect as upgrade  # noqa: PLC0415 (slow import)
+    from websockets.typing import Subprotocol  # noqa: PLC0415
+
+    host, port = address
+    connection = connect(address, deadline)
+    try:
+        # A socket of our own, because a proxy of the environment must not be used here.
+        client = upgrade(
+            f"ws://{host}:{port}{path}",
+            sock=connection,
+            subprotocols=[Subprotocol("binary")],
+            compression=None,
+            open_timeout=deadline.timeout(),
+            close_timeout=1,
+            max_size=_LARGEST_MESSAGE,
+            logger=_QUIET,
+        )
+        with client as open_client:
+            yield WebSocketStream(open_client)
+    except (ConnectionClosed, InvalidMessage) as error:
+        raise ConnectionResetError(f"no WebSocket at {path}: {error}") from error
+    except InvalidHandshake as error:
+        raise AnswerError(f"no WebSocket at {path}: {error}") from error
+    finally:
+        connection.close()

@@ -1,0 +1,168 @@
+"""What a browser would fetch: a page, its ES modules, and theirs.
+
+Sources: the JavaScript content types are those of the WHATWG's MIME Sniffing Standard
+(https://mimesniff.spec.whatwg.org/#javascript-mime-type); a browser refuses a module of
+any other (https://html.spec.whatwg.org/multipage/webappapis.html#fetch-a-single-module-script).
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from urllib.parse import urljoin, urlsplit
+
+from imagekit.checks.check import AnswerError
+from imagekit.checks.transport import connect
+from imagekit.checks.wait import Deadline, NotYetError, until
+
+JAVASCRIPT_TYPES = frozenset({"text/javascript", "application/javascript"})
+
+_LARGEST_BODY = 8 << 20
+_MOST_MODULES = 300
+# `import … from "./x.js"`, `export … from "./x.js"`, `import "./x.js"`, `import("./x.js")`.
+# Only paths count: text in comments and strings seldom looks like one.
+_IMPORT = re.compile(
+    r"""(?:\bfrom|\bimport|\bimport\s*\()\s*["']((?:\.{0,2}/)[^"'\s]+)["']""", re.VERBOSE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; ``type`` is the content type without its parameters."""
+
+    status: int
+    type: str
+    text: str
+
+
+class Browser:
+    """GET requests to one server, each with what is left of the deadline."""
+
+    def __init__(self, address: tuple[str, int], deadline: Deadline) -> None:
+        self._address = address
+        self._deadline = deadline
+
+    def get(self, path: str) -> Answer:
+        """One request; redirects are not followed.
+
+        Raises:
+            OSError: the server cannot be reached, or it did not answer in time.
+            AnswerError: what came back is not HTTP, or too much.
+        """
+        # A connection each: a server may close it after an answer, and a request on it
+        # would then fail for no fault of the image.
+        connection = http.client.HTTPConnection(*self._address)
+        connection.sock = connect(self._address, self._deadline)
+        try:
+            connection.sock.settimeout(self._deadline.timeout())
+            connection.request("GET", path, headers={"Host": "localhost"})
+            response = connection.getresponse()
+            body = response.read(_LARGEST_BODY + 1)
+            kind = response.headers.get_content_type()
+        except http.client.HTTPException as error:
+            if isinstance(error, ConnectionError):
+                raise
+            raise AnswerError(f"no HTTP at {path}: {error!r}") from error
+        finally:
+            connection.close()
+        if len(body) > _LARGEST_BODY:
+            raise AnswerError(f"more than {_LARGEST_BODY} bytes at {path}")
+        return Answer(response.status, kind, body.decode(errors="replace"))
+
+    def await_answer(self, path: str) -> Answer:
+        """The first answer, however often the connection breaks until the server is up.
+
+        Raises:
+            OSError: there was none in time.
+            AnswerError: as for ``get``.
+        """
+
+        def attempt() -> Answer:
+            try:
+                return self.get(path)
+            except ConnectionError as error:
+                raise NotYetError(f"the web server closes connections ({error})") from error
+
+        return until(attempt, self._deadline)
+
+    def load_modules(self, base: str, roots: frozenset[str]) -> dict[str, str]:
+        """Fetch modules and all that they import, as a browser does.
+
+        Args:
+            base: path of the page.
+            roots: what the page loads, relative to ``base`` or absolute.
+
+        Returns:
+            The path of every module and its text.
+
+        Raises:
+            AnswerError: one is missing, of another content type, or from another server.
+            OSError: as for ``get``.
+        """
+        texts: dict[str, str] = {}
+        waiting = [(_resolve(base, root), base) for root in sorted(roots)]
+        while waiting:
+            path, wanted_by = waiting.pop()
+            if path in texts:
+                continue
+            if len(texts) >= _MOST_MODULES:
+                raise AnswerError(f"more than {_MOST_MODULES} modules")
+            answer = self.get(path)
+            got = f"{answer.status} and {answer.type}"
+            if answer.status != 200 or answer.type not in JAVASCRIPT_TYPES:
+                raise AnswerError(f"{got} for the module {path}, wanted by {wanted_by}")
+            texts[path] = answer.text
+            waiting += [(_resolve(path, name), path) for name in _IMPORT.findall(answer.text)]
+        return texts
+
+
+class Page(HTMLParser):
+    """A page's title and the modules that it loads.
+
+    Attributes:
+        title: the title's text, stripped.
+        modules: the ``src`` of its module scripts and what its inline ones import.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._inside = ""
+        self.title = ""
+        self.modules: frozenset[str] = frozenset()
+        self.feed(text)
+        self.close()
+        self.title = self.title.strip()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """See ``HTMLParser``."""
+        values = dict(attrs)
+        is_module = tag == "script" and values.get("type") == "module"
+        self._inside = tag if tag == "title" or is_module else ""
+        if is_module and (source := values.get("src")):
+            self.modules |= {source}
+
+    def handle_endtag(self, tag: str) -> None:
+        """See ``HTMLParser``."""
+        if tag == self._inside:
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        """See ``HTMLParser``."""
+        if self._inside == "title":
+            self.title += data
+        elif self._inside == "script":
+            self.modules |= frozenset(_IMPORT.findall(data))
+
+
+def is_listing(text: str) -> bool:
+    """Whether a page is a web server's list of a folder's files."""
+    return bool(re.search(r"directory listing|<title>\s*index of", text, re.IGNORECASE))
+
+
+def _resolve(base: str, reference: str) -> str:
+    target = urlsplit(urljoin(f"http://image{base}", reference))
+    if target.netloc != "image":
+        raise AnswerError(f"a module from another server, {reference}, wanted by {base}")
+    return f"{target.path}?{target.query}" if target.query else target.path

@@ -1,0 +1,16 @@
+from imagekit.checks.redact import Redactor
+from imagekit.checks.report import Result
+from imagekit.container import Secrets
+
+
+def test_secrets_vanish_from_reason_and_data() -> None:
+    redactor = Redactor(Secrets("pass-word", "desk-top"))
+    result = redactor.result(
+        Result("x", "failed", "got pass-word", 1.0, {"a": ["desk-top", {"b": "pass-word"}], "n": 3})
+    )
+    assert result.reason == "got [password]"
+    assert result.data == {"a": ["[password]", {"b": "[password]"}], "n": 3}
+
+
+def test_an_empty_secret_replaces_nothing() -> None:
+    assert Redactor(Secrets("", "")).text("abc") == "abc"

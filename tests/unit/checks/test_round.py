@@ -1,0 +1,93 @@
+import threading
+from typing import Any
+
+import pytest
+
+from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError
+from imagekit.checks.round import ask_all
+from imagekit.events import Event, StepFinished, StepStarted
+
+
+def passes(_subject: Any, _deadline: Any) -> dict[str, object]:
+    return {"seen": 1}
+
+
+def fails(_subject: Any, _deadline: Any) -> dict[str, object]:
+    raise CheckFailedError("a", "b", "c")
+
+
+def skips(_subject: Any, _deadline: Any) -> dict[str, object]:
+    raise CheckSkippedError("not here")
+
+
+def breaks(_subject: Any, _deadline: Any) -> dict[str, object]:
+    raise ZeroDivisionError
+
+
+def still_there() -> str:
+    return ""
+
+
+def test_results_come_in_order_with_events(subject: Any) -> None:
+    events: list[Event] = []
+    checks = [Check("one", 5, skips), Check("two", 5, fails), Check("three", 5, passes)]
+    results = ask_all(checks, subject(), still_there, events.append, "again: ")
+    assert [(r.name, r.status, r.reason) for r in results] == [
+        ("one", "skipped", "not here"),
+        ("two", "failed", "asked for a; got b; look at c"),
+        ("three", "passed", ""),
+    ]
+    assert results[2].data == {"seen": 1}
+    assert [e.name for e in events if isinstance(e, StepStarted)] == [
+        "again: one",
+        "again: two",
+        "again: three",
+    ]
+    finished = {e.step: e.error for e in events if isinstance(e, StepFinished)}
+    assert finished["check again: two"] == "asked for a; got b; look at c"
+    assert finished["check again: one"] == ""
+
+
+def test_checks_are_asked_side_by_side(subject: Any) -> None:
+    both = threading.Barrier(2, timeout=5)
+
+    def meets(_subject: Any, _deadline: Any) -> dict[str, object]:
+        both.wait()
+        return {}
+
+    results = ask_all(
+        [Check("a", 5, meets), Check("b", 5, meets)], subject(), still_there, lambda _: None
+    )
+    assert {result.status for result in results} == {"passed"}
+
+
+def test_a_bug_in_a_check_is_no_result(subject: Any) -> None:
+    with pytest.raises(ZeroDivisionError):
+        ask_all([Check("a", 5, breaks)], subject(), still_there, lambda _: None)
+
+
+def test_nobody_waits_for_a_container_that_is_gone(subject: Any) -> None:
+    abandoned = threading.Event()
+
+    def waits(_subject: Any, deadline: Any) -> dict[str, object]:
+        deadline.abandoned.wait(10)
+        abandoned.set()
+        return {}
+
+    checks = [Check("a", 60, waits)]
+    results = ask_all(checks, subject(), lambda: "it ended with 3", lambda _: None)
+    assert (results[0].status, results[0].reason) == ("failed", "it ended with 3")
+    assert abandoned.wait(5)
+
+
+def test_a_check_without_end_fails(subject: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagekit.checks.round._GRACE", 0.0)
+    release = threading.Event()
+
+    def hangs(_subject: Any, _deadline: Any) -> dict[str, object]:
+        release.wait(10)
+        return {}
+
+    results = ask_all([Check("a", 0.1, hangs)], subject(), still_there, lambda _: None)
+    release.set()
+    assert results[0].reason.startswith("no end after")

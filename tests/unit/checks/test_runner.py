@@ -1,0 +1,169 @@
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import docker.errors
+import pytest
+
+from imagekit.checks import runner
+from imagekit.checks.check import Check, CheckFailedError
+from imagekit.checks.registry import CHECKS, NAMES
+from imagekit.checks.report import Result
+from imagekit.checks.runner import run_checks
+from imagekit.checks.subject import Gpus, State
+from imagekit.container import ContainerSpec, Secrets
+from imagekit.engine.connection import Engine
+from imagekit.errors import EngineError, InputError
+from imagekit.events import Event, Notice
+from imagekit.names import RESOLVED_LABEL
+
+
+def engine(labels: dict[str, str] | None = None, error: Exception | None = None) -> Engine:
+    def get(_image: str) -> Any:
+        if error:
+            raise error
+        return SimpleNamespace(id="sha256:aa", labels=labels or {})
+
+    client = SimpleNamespace(images=SimpleNamespace(get=get))
+    return Engine(client, "unix:///x", "a test", "27.0", "1.41", True, "overlay2")  # type: ignore[arg-type]
+
+
+class FakeStage:
+    gpus = Gpus()
+
+    def __init__(self) -> None:
+        self.running = True
+        self.said = ""
+
+    def addresses(self) -> dict[int, tuple[str, int]]:
+        return {}
+
+    def state(self) -> State:
+        return State(self.running, 3)
+
+    def logs(self) -> str:
+        return self.said
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Puts a fake in place of the container; it says its password."""
+    fake = FakeStage()
+    specs: list[ContainerSpec] = []
+
+    @contextmanager
+    def staged(_engine: Any, spec: ContainerSpec, secrets: Secrets) -> Iterator[FakeStage]:
+        specs.append(spec)
+        fake.said = f"starting\nmy password is {secrets.password}\n"
+        yield fake
+
+    monkeypatch.setattr(runner, "staged", staged)
+    return SimpleNamespace(fake=fake, specs=specs)
+
+
+def use(monkeypatch: pytest.MonkeyPatch, checks: Sequence[Check]) -> None:
+    monkeypatch.setattr(runner, "CHECKS", tuple(checks))
+    monkeypatch.setattr(runner, "NAMES", (*(c.name for c in checks), "restart"))
+
+
+def passes(_subject: Any, _deadline: Any) -> dict[str, object]:
+    return {}
+
+
+def quotes_the_password(subject: Any, _deadline: Any) -> dict[str, object]:
+    raise CheckFailedError("a banner", f"hello {subject.secrets.password}")
+
+
+def test_names_are_unique_and_end_with_restart() -> None:
+    assert len(set(NAMES)) == len(CHECKS) + 1
+    assert NAMES[-1] == "restart"
+
+
+def test_report(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, [Check("one", 5, passes)])
+    asked: list[list[str]] = []
+
+    def check_restart(_stage: Any, _subject: Any, checks: Any, *_: Any) -> Result:
+        asked.append([check.name for check in checks])
+        return Result("restart", "passed")
+
+    monkeypatch.setattr(runner, "check_restart", check_restart)
+    report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo:latest")
+    assert report.ok
+    assert (report.image, report.image_id, report.profile) == ("demo:latest", "sha256:aa", "demo")
+    assert report.plan == plan.digest
+    assert [result.name for result in report.results] == ["one", "restart"]
+    assert asked == [["one"]]
+    (spec,) = stage.specs
+    assert spec.image == "sha256:aa"
+    assert [(p.container_port, p.host_ip, p.host_port) for p in spec.ports] == [
+        (22, "127.0.0.1", 0),
+        (80, "127.0.0.1", 0),
+    ]
+    assert [m.target for m in spec.mounts] == ["/run/secrets", "/var/lib/imagekit", "/home/lab"]
+
+
+def test_no_secret_gets_out(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, [Check("one", 5, quotes_the_password)])
+    events: list[Event] = []
+    report = run_checks(
+        engine({RESOLVED_LABEL: plan.to_json()}), "demo", only=["one"], on_event=events.append
+    )
+    assert not report.ok
+    assert report.results[0].reason == "asked for a banner; got hello [password]"
+    assert "my password is [password]" in report.log
+    assert "hello [password]" in str(events)
+
+
+def test_only_some_checks(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, [Check("one", 5, passes), Check("two", 5, passes)])
+    report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo", only=["two"])
+    assert [result.name for result in report.results] == ["two"]
+    assert report.log == ""
+
+
+def test_skips_are_announced(stage: Any, plan: Any) -> None:
+    events: list[Event] = []
+    report = run_checks(
+        engine({RESOLVED_LABEL: plan.to_json()}), "demo", only=["gpu"], on_event=events.append
+    )
+    assert report.results[0].status == "skipped"
+    assert report.ok
+    assert Notice("gpu skipped: no GPUs were asked for") in events
+
+
+def test_container_that_ended(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def waits(_subject: Any, deadline: Any) -> dict[str, object]:
+        deadline.abandoned.wait(10)
+        return {}
+
+    use(monkeypatch, [Check("one", 60, waits)])
+    stage.fake.running = False
+    report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo")
+    one, restart = report.results
+    assert one.status == restart.status == "failed"
+    assert one.reason == (
+        "the container ended with exit code 3; it said last: starting | my password is [password]"
+    )
+
+
+def test_unknown_check() -> None:
+    with pytest.raises(InputError, match=r"there is no check 'vcn'\n  hint: the checks are sshd,"):
+        run_checks(engine(), "demo", only=["vcn"])
+
+
+def test_unknown_image() -> None:
+    with pytest.raises(InputError, match="demo: there is no such image"):
+        run_checks(engine(error=docker.errors.ImageNotFound("no such image")), "demo")
+
+
+def test_engine_that_fails() -> None:
+    with pytest.raises(EngineError):
+        run_checks(engine(error=docker.errors.APIError("disk on fire")), "demo")
+
+
+@pytest.mark.parametrize("label", [None, "", "{}", "nonsense", '{"format": 99}'])
+def test_image_of_somebody_else(label: str | None) -> None:
+    with pytest.raises(InputError, match=RESOLVED_LABEL):
+        run_checks(engine({} if label is None else {RESOLVED_LABEL: label}), "debian:12")

@@ -1,0 +1,106 @@
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from imagekit.checks import ssh
+from imagekit.checks.check import CheckFailedError, CheckSkippedError
+from imagekit.checks.sshd import check_login, check_password, check_root
+from imagekit.checks.wait import Deadline
+from imagekit.plan.model import Sshd
+
+
+def a_shell(_command: str, _env: dict[str, str]) -> tuple[int, str]:
+    return 7, "lab\n/home/lab\n"
+
+
+@pytest.fixture
+def ask(ssh_server: Any, subject: Any, plan: Any) -> Callable[..., Any]:
+    """Ask a check of an ssh server with this behaviour."""
+
+    def run(check: Any, in_plan: bool = True, **behaviour: Any) -> Any:
+        fake = ssh_server(**{"run": a_shell, **behaviour})
+        the_plan = replace(plan, sshd=Sshd(password=in_plan))
+        return check(subject(ssh_at=fake.address, the_plan=the_plan), Deadline.after(5))
+
+    return run
+
+
+def test_login_passes(ask: Any) -> None:
+    data = ask(check_login)
+    assert data["user"] == "lab"
+    assert data["banner"].startswith("SSH-2.0-")
+    assert data["host_key"]["fingerprint"].startswith("SHA256:")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "message"),
+    [
+        ({"user": "somebody"}, "login of lab with the key.*a refusal"),
+        ({"run": lambda *_: (7, "root\n/root\n")}, "the name lab.*root"),
+        ({"run": lambda *_: (0, "lab\n/home/lab\n")}, "exit code 7"),
+    ],
+)
+def test_login_fails(ask: Any, behaviour: dict[str, Any], message: str) -> None:
+    with pytest.raises(CheckFailedError, match=message):
+        ask(check_login, **behaviour)
+
+
+def test_login_fails_when_nobody_listens(subject: Any) -> None:
+    with pytest.raises(CheckFailedError, match=r"an ssh server; got .*nobody listens"):
+        check_login(subject(ssh_at=("127.0.0.1", 9)), Deadline.after(0.2))
+
+
+def test_login_fails_when_another_service_answers(
+    subject: Any, desktop_server: Any, fake_desktop: Any
+) -> None:
+    address = desktop_server(fake_desktop())
+    with pytest.raises(CheckFailedError, match="an ssh server"):
+        check_login(subject(ssh_at=address), Deadline.after(0.5))
+
+
+def test_password_passes(ask: Any) -> None:
+    assert ask(check_password) == {"password_login": True, "wrong_password": "refused"}
+
+
+def test_password_passes_when_the_plan_has_none(ask: Any) -> None:
+    data = ask(check_password, in_plan=False, passwords_allowed=False)
+    assert data["password_login"] is False
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "message"),
+    [
+        ({"any_password": True}, "refusal of a wrong password for lab; got a login"),
+        ({"password": "something else"}, "with the generated password; got a refusal"),
+        ({"passwords_allowed": False}, "with the generated password; got a refusal"),
+    ],
+)
+def test_password_fails(ask: Any, behaviour: dict[str, Any], message: str) -> None:
+    with pytest.raises(CheckFailedError, match=message) as caught:
+        ask(check_password, **behaviour)
+    assert "correct-horse" not in str(caught.value)
+
+
+def test_password_fails_when_the_plan_has_none_but_it_opens(ask: Any) -> None:
+    with pytest.raises(CheckFailedError, match=r"sshd\.password is false"):
+        ask(check_password, in_plan=False)
+
+
+def test_root_is_refused(ask: Any) -> None:
+    assert ask(check_root) == {"root": "refused"}
+
+
+@pytest.mark.parametrize("way", ["key", "password"])
+def test_root_fails(ask: Any, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if way == "password":
+        monkeypatch.setattr(ssh, "try_key", lambda *_: False)
+    with pytest.raises(CheckFailedError, match=f"refusal of root's login with the {way}"):
+        ask(check_root, root_allowed=True)
+
+
+@pytest.mark.parametrize("check", [check_login, check_password, check_root])
+def test_skipped_without_sshd(check: Any, subject: Any, plan: Any) -> None:
+    with pytest.raises(CheckSkippedError, match="no sshd"):
+        check(subject(the_plan=replace(plan, sshd=None)), Deadline.after(1))

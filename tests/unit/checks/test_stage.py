@@ -1,0 +1,226 @@
+import io
+import os
+import tarfile
+from types import SimpleNamespace
+from typing import Any
+
+import docker.errors
+import pytest
+
+from imagekit.checks.stage import RUN_LABEL, loopback_or_all, staged
+from imagekit.checks.subject import State
+from imagekit.container import ContainerSpec, Mount, Port, Secrets
+from imagekit.engine.connection import Engine
+from imagekit.errors import WorkFailedError
+
+SECRETS = Secrets("pass-word", "desk-top", "ssh-ed25519 AAAA x")
+SPEC = ContainerSpec(
+    image="sha256:aa",
+    ports=(Port(22, "127.0.0.1", 0), Port(80, "127.0.0.1", 0)),
+    mounts=(Mount("", "/run/secrets"),),
+)
+GPU_REFUSAL = 'could not select device driver "" with capabilities: [[gpu]]'
+
+
+class FakeContainer:
+    def __init__(self, client: "FakeClient", arguments: dict[str, Any]) -> None:
+        self.client = client
+        self.arguments = arguments
+        self.id = self.short_id = "cafe"
+        self.files: dict[str, tuple[bytes, int]] = {}
+        self.did: list[str] = []
+        self.attrs: dict[str, Any] = {}
+        self.exec_result = SimpleNamespace(exit_code=0, output=b"hello")
+        self.exec_argv: list[str] = []
+        self.exec_user = ""
+
+    def put_archive(self, path: str, data: bytes) -> bool:
+        self.did.append("put")
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            for member in archive:
+                file = archive.extractfile(member)
+                assert file is not None
+                self.files[f"{path}{member.name}".replace("//", "/")] = (file.read(), member.mode)
+        return True
+
+    def start(self) -> None:
+        if refusal := self.client.refuse():
+            raise docker.errors.APIError("500", explanation=refusal)
+        self.did.append("start")
+        self._look(running=True)
+
+    def stop(self, timeout: int) -> None:
+        self.did.append(f"stop {timeout}")
+        self._look(running=False)
+
+    def reload(self) -> None:
+        pass
+
+    def _look(self, running: bool) -> None:
+        ports = {"22/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4022"}], "80/tcp": None}
+        self.attrs = {
+            "State": {"Running": running, "ExitCode": 143},
+            "NetworkSettings": {"Ports": ports},
+        }
+
+    def exec_run(self, argv: list[str], user: str) -> Any:
+        self.exec_argv, self.exec_user = argv, user
+        return self.exec_result
+
+    def logs(self, tail: int) -> bytes:
+        return b"last words"[-tail:]
+
+    def remove(self, v: bool, force: bool) -> None:
+        assert v
+        assert force
+        self.did.append("remove")
+        self.client.existing.remove(self)
+
+
+class FakeClient:
+    """docker-py's client, as far as testcontainers and the stage go."""
+
+    def __init__(self) -> None:
+        self.made: list[FakeContainer] = []
+        self.existing: list[FakeContainer] = []
+        self.refusals: list[str] = []
+        self.containers = self.images = self.networks = self
+        self.pulled = False
+        self.api = SimpleNamespace(base_url="http+docker://localhost")
+
+    def refuse(self) -> str:
+        return self.refusals.pop(0) if self.refusals else ""
+
+    def get(self, image: str) -> Any:
+        assert image == "sha256:aa"
+
+    def pull(self, *_: Any) -> None:
+        self.pulled = True
+
+    def info(self) -> dict[str, Any]:
+        return {"Runtimes": {"runc": {}}}
+
+    def create(self, image: str, **arguments: Any) -> FakeContainer:
+        container = FakeContainer(self, {"image": image, **arguments})
+        self.made.append(container)
+        self.existing.append(container)
+        return container
+
+    def list(self, filters: dict[str, str], **options: Any) -> Any:
+        if "label" not in filters:  # networks
+            return []
+        assert options == {"all": True}
+        name, _, value = filters["label"].partition("=")
+        assert name == RUN_LABEL
+        return [c for c in self.existing if c.arguments["labels"].get(name) == value]
+
+
+def engine(client: FakeClient, address: str = "unix:///var/run/docker.sock") -> Engine:
+    return Engine(client, address, "a test", "27.0", "1.41", True, "overlay2")  # type: ignore[arg-type]
+
+
+def test_secrets_are_in_before_the_start_and_nothing_is_left() -> None:
+    client = FakeClient()
+    with staged(engine(client), SPEC, SECRETS) as stage:
+        (container,) = client.made
+        assert container.did == ["put", "put", "put", "start"]
+        assert container.files["/run/secrets/password"] == (b"pass-word\n", 0o400)
+        assert container.files["/run/secrets/desktop_password"] == (b"desk-top\n", 0o400)
+        assert set(container.files) == {f"/run/secrets/{name}" for name in SECRETS.files()}
+        arguments = container.arguments
+        assert arguments["image"] == "sha256:aa"
+        assert arguments["ports"] == {"22/tcp": ("127.0.0.1", None), "80/tcp": ("127.0.0.1", None)}
+        assert arguments["shm_size"] == 1 << 30
+        assert arguments["mounts"][0]["Target"] == "/run/secrets"
+        assert "pass-word" not in str(arguments)
+        assert stage.addresses() == {22: ("127.0.0.1", 4022)}
+        assert stage.state() == State(running=True, exit_code=143)
+        assert stage.gpus.missing == "no GPUs were asked for"
+    assert client.existing == []
+    assert not client.pulled
+
+
+def test_stop_start_logs_and_execute() -> None:
+    client = FakeClient()
+    with staged(engine(client), SPEC, SECRETS) as stage:
+        (container,) = client.made
+        assert stage.execute(["id", "-un"], user="lab", timeout=3) == (0, "hello")
+        assert container.exec_argv == ["timeout", "--kill-after=1", "3.0", "id", "-un"]
+        assert container.exec_user == "lab"
+        container.exec_result = SimpleNamespace(exit_code=124, output=b"")
+        with pytest.raises(TimeoutError, match="id did not end"):
+            stage.execute(["id"])
+        assert stage.logs() == "last words"
+        assert not stage.stop(10).running
+        stage.start()
+        assert container.did[-2:] == ["stop 10", "start"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_removed_however_it_ends(error: type[BaseException]) -> None:
+    client = FakeClient()
+    with pytest.raises(error), staged(engine(client), SPEC, SECRETS):
+        raise error
+    assert client.made[0].did[-1] == "remove"
+
+
+def test_removed_when_the_secrets_cannot_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **_options: Any) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeContainer, "put_archive", interrupted)
+    client = FakeClient()
+    with pytest.raises(KeyboardInterrupt), staged(engine(client), SPEC, SECRETS):
+        pass
+    assert client.made[0].did == ["remove"]
+
+
+def test_container_that_cannot_start() -> None:
+    client = FakeClient()
+    client.refusals = ["exec: tini: not found"]
+    with (
+        pytest.raises(WorkFailedError, match="did not start: exec: tini: not found"),
+        staged(engine(client), SPEC, SECRETS),
+    ):
+        pass
+    assert client.existing == []
+
+
+def test_gpus_that_the_engine_cannot_give_are_left_out() -> None:
+    client = FakeClient()
+    client.refusals = [GPU_REFUSAL]
+    spec = ContainerSpec(image="sha256:aa", gpus="all")
+    with staged(engine(client), spec, SECRETS) as stage:
+        first, second = client.made
+        assert "device_requests" in first.arguments
+        assert "device_requests" not in second.arguments
+        assert GPU_REFUSAL in stage.gpus.missing
+        assert "the engine offers no NVIDIA runtime" in stage.gpus.missing
+    assert client.existing == []
+
+
+def test_gpus_that_are_there() -> None:
+    spec = ContainerSpec(image="sha256:aa", gpus="GPU-1,GPU-2")
+    with staged(engine(FakeClient()), spec, SECRETS) as stage:
+        assert (stage.gpus.asked, stage.gpus.missing) == ("GPU-1,GPU-2", "")
+
+
+def test_the_environment_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What testcontainers would heed, change, or log in with.
+    monkeypatch.setenv("DOCKER_HOST", "ssh://elsewhere/path")
+    monkeypatch.setenv("TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX", "mirror/")
+    with staged(engine(FakeClient()), SPEC, SECRETS):
+        assert os.environ["DOCKER_HOST"] == "ssh://elsewhere/path"
+
+
+@pytest.mark.parametrize(
+    ("address", "ip"),
+    [
+        ("unix:///run/docker.sock", "127.0.0.1"),
+        ("tcp://localhost:2375", "127.0.0.1"),
+        ("tcp://gpu1:2376", "0.0.0.0"),  # noqa: S104
+        ("ssh://me@gpu1", "0.0.0.0"),  # noqa: S104
+    ],
+)
+def test_ports_are_published_where_we_can_reach_them(address: str, ip: str) -> None:
+    assert loopback_or_all(engine(FakeClient(), address)) == ip
