@@ -1,0 +1,1 @@
+"""Containers for people: one person, one container, one block of ten ports."""

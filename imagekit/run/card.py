@@ -1,0 +1,64 @@
+"""The card: how a person logs in."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from imagekit.container import SSH_PORT, WEB_PORT, Secrets
+from imagekit.run.person import Person
+
+_ANY = "0.0.0.0"  # noqa: S104  (compared with, never bound to)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a person has to know.
+
+    Attributes:
+        name: the person.
+        profile: what the container is.
+        state: ``running``, ``exited`` …
+        url: the desktop's address, empty without a desktop.
+        ssh: the command line, empty without sshd.
+        local_only: whether only this host can reach it.
+    """
+
+    name: str
+    profile: str
+    state: str
+    url: str
+    ssh: str
+    local_only: bool
+
+    def lines(self, secrets: Secrets | None = None) -> tuple[str, ...]:
+        """The card for people; with the passwords when ``secrets`` are given."""
+        rows = [
+            ("desktop", self.url, secrets.desktop_password if secrets else ""),
+            ("ssh", self.ssh, secrets.password if secrets else ""),
+        ]
+        shown = [f"{self.name} · {self.profile} · {self.state}"]
+        for what, way, password in rows:
+            if way:
+                shown.append(f"  {what:<9} {way}")
+            if way and password:
+                shown.append(f"  {'':<9} password {password}")
+        if secrets is None:
+            shown.append(f"  passwords imagekit card {self.name} --passwords")
+        if self.local_only:
+            shown.append("  reachable from this host only; `run: {bind: …}` in site.yaml opens it")
+        return tuple(shown)
+
+
+def card(person: Person) -> Card:
+    """A person's card."""
+    host = socket.gethostname() if person.bind in {_ANY, ""} else person.bind
+    web, ssh = person.port(WEB_PORT), person.port(SSH_PORT)
+    return Card(
+        name=person.name,
+        profile=person.plan.profile,
+        state=person.state,
+        url=f"http://{host}:{web}/" if web else "",
+        ssh=f"ssh -p {ssh} {person.plan.user.name}@{host}" if ssh else "",
+        local_only=person.bind.startswith("127."),
+    )
