@@ -1,0 +1,72 @@
+"""``imagekit build``."""
+
+from __future__ import annotations
+
+import click
+
+from imagekit import names, profile
+from imagekit import site as site_file
+from imagekit.commands import progress
+from imagekit.commands.options import set_option, site_option
+from imagekit.errors import InputError, Message
+from imagekit.plan.model import Plan
+from imagekit.plan.resolve import resolve
+
+
+@click.command()
+@click.argument("profiles", nargs=-1, required=True, metavar="PROFILE...")
+@click.option("--tag", "tags", metavar="NAME", multiple=True, help="One more name for the image.")
+@set_option
+@site_option
+@click.option("--no-cache", is_flag=True, help="Run every step again.")
+@click.option("--pull", is_flag=True, help="Fetch the base image again.")
+@progress.option
+def command(
+    profiles: tuple[str, ...],
+    tags: tuple[str, ...],
+    overrides: tuple[str, ...],
+    site: str,
+    no_cache: bool,
+    pull: bool,
+    style: str,
+) -> None:
+    """Build the images of profiles.
+
+    Prints one line an image to stdout: the image id and its names.
+    """
+    if tags and len(profiles) > 1:
+        raise click.UsageError("--tag names one image; build one profile at a time with it")
+    for tag in tags:
+        names.check_reference(tag)
+    plans = _plans(profiles, overrides)
+    place = site_file.load(site)
+
+    # The engine's modules import docker-py, which takes longer than all of the above.
+    from imagekit.build import Options, build  # noqa: PLC0415
+    from imagekit.engine.connection import connect  # noqa: PLC0415
+
+    engine = connect()
+    options = Options(tags, no_cache=no_cache, pull=pull)
+    for plan in plans:
+        with progress.show(style, plan.profile) as on_event:
+            built = build(engine, plan, place, options, on_event)
+        click.echo(
+            f"{plan.profile}: {built.size / 1e6:.0f} MB, {built.seconds:.1f} s, "
+            f"{built.cached} of {built.steps} steps cached",
+            err=True,
+        )
+        click.echo(f"{built.image_id} {' '.join(built.tags)}")
+
+
+def _plans(profiles: tuple[str, ...], overrides: tuple[str, ...]) -> list[Plan]:
+    """All plans, or everything that is wrong with any profile."""
+    plans: list[Plan] = []
+    problems: list[Message] = []
+    for name in profiles:
+        try:
+            plans.append(resolve(profile.load(name, overrides)))
+        except InputError as error:
+            problems.extend(error.messages)
+    if problems:
+        raise InputError(problems)
+    return plans

@@ -1,0 +1,26 @@
+"""``imagekit rm``."""
+
+from __future__ import annotations
+
+import click
+
+from imagekit.errors import InputError, Message
+
+
+@click.command()
+@click.argument("name", metavar="PERSON")
+@click.option("--purge", is_flag=True, help="Remove the home as well. There is no way back.")
+@click.option("--yes", metavar="PERSON", default="", help="With --purge: the name again.")
+def command(name: str, purge: bool, yes: str) -> None:
+    """Remove a person's container; the home stays."""
+    if purge and yes != name:
+        hint = f"to delete it: imagekit rm {name} --purge --yes {name}"
+        raise InputError(Message("", f"--purge deletes the home of {name} for good", hint))
+
+    from imagekit.engine.connection import connect  # noqa: PLC0415  (imports docker-py)
+    from imagekit.run import person as people  # noqa: PLC0415
+
+    people.check_name(name)
+    engine = connect()
+    kept = people.remove(engine, people.must_find(engine, name), purge=purge)
+    click.echo(f"{name}: removed; kept: {' '.join(kept)}" if kept else f"{name}: removed for good")

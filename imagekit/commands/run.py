@@ -1,0 +1,85 @@
+"""``imagekit run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from imagekit import names, profile
+from imagekit import site as site_file
+from imagekit.commands import progress
+from imagekit.commands.options import profile_argument, set_option, site_option
+from imagekit.container import check_gpus, generate_secrets
+from imagekit.errors import InputError, Message
+from imagekit.plan.resolve import resolve
+
+_PUBLIC_KEY = ("ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-")
+
+
+@click.command()
+@profile_argument
+@click.option("--name", metavar="PERSON", required=True, help="Who the container is for.")
+@click.option("--key", metavar="FILE", default="", help="An OpenSSH public key to let in.")
+@click.option("--gpus", metavar="all|UUID,…", default="", help="Give the container these GPUs.")
+@set_option
+@site_option
+@progress.option
+def command(
+    profile_: str,
+    name: str,
+    key: str,
+    gpus: str,
+    overrides: tuple[str, ...],
+    site: str,
+    style: str,
+) -> None:
+    """Start a container for a person.
+
+    Prints how to log in. Someone who has a container keeps it: it is started when it was
+    stopped, and the card is printed without the passwords.
+    """
+    plan = resolve(profile.load(profile_, overrides))
+    place = site_file.load(site)
+    keys = _public_keys(key)
+    check_gpus(gpus)
+
+    # These import docker-py, which takes longer than all of the above.
+    from imagekit.engine import images  # noqa: PLC0415
+    from imagekit.engine.connection import connect  # noqa: PLC0415
+    from imagekit.run import person as people  # noqa: PLC0415
+    from imagekit.run.card import card  # noqa: PLC0415
+    from imagekit.run.start import Request, resume, start  # noqa: PLC0415
+
+    people.check_name(name)
+    engine = connect()
+    reference = names.tags(plan)[1]
+    image = images.find(engine, reference)
+    if image is None:
+        raise InputError(Message(plan.profile, "not built yet", f"imagekit build {profile_}"))
+    with progress.show(style, name) as on_event:
+        person = people.find(engine, name)
+        if person is not None:
+            secrets = None
+            person = resume(engine, person, image, on_event)
+        else:
+            secrets = generate_secrets(keys)
+            request = Request(name, plan, image, secrets, gpus)
+            person = start(engine, request, place, on_event)
+    for line in card(person).lines(secrets):
+        click.echo(line)
+
+
+def _public_keys(path: str) -> str:
+    """The public keys in a file."""
+    if not path:
+        return ""
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(Message(path, f"cannot be read: {error}")) from error
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines or not all(line.startswith(_PUBLIC_KEY) for line in lines):
+        hint = "give the .pub file, for instance ~/.ssh/id_ed25519.pub"
+        raise InputError(Message(path, "not OpenSSH public keys, one a line", hint))
+    return "\n".join(lines)
