@@ -1,0 +1,82 @@
+# imagekit: the targets that people and CI use. `make help` lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PROFILE ?= debian12-desktop
+PERSON ?= demo
+ENGINE ?= default
+PYTHON ?= python3
+
+BIN := .venv/bin
+IMAGEKIT := $(BIN)/imagekit
+TESTED := .cache/tested
+# Has an engine, and sets DOCKER_HOST in the recipe's shell when it is the modern one.
+ON_ENGINE := host=$$(.ci/engine up $(if $(filter-out default,$(ENGINE)),--$(ENGINE))) || exit $$?; \
+	[ -z "$$host" ] || export "$$host";
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ---- people ---------------------------------------------------------------
+
+.PHONY: demo
+demo: .venv/runtime ## Build, test and run a desktop, and say how to log in
+	@$(ON_ENGINE) \
+	$(IMAGEKIT) build $(PROFILE) > .cache/built && \
+	if cmp --silent .cache/built $(TESTED); then \
+		echo "$(PROFILE): this very image was smoke-tested before" >&2; \
+	else \
+		$(IMAGEKIT) test $(PROFILE) && cp .cache/built $(TESTED); \
+	fi && \
+	$(IMAGEKIT) run $(PROFILE) --name $(PERSON) > /dev/null && \
+	$(IMAGEKIT) card $(PERSON) --passwords
+
+.PHONY: demo-clean
+demo-clean: .venv/runtime ## Remove what `make demo` started, its home included
+	@$(ON_ENGINE) $(IMAGEKIT) rm $(PERSON) --purge --yes $(PERSON)
+
+.PHONY: engine
+engine: ## Have a Docker Engine here (ENGINE=modern: a current one beside it)
+	@.ci/engine up $(if $(filter-out default,$(ENGINE)),--$(ENGINE))
+
+# ---- developers -----------------------------------------------------------
+
+.PHONY: test
+test: .venv/dev lint ## All tests, those on a real engine included
+	@$(ON_ENGINE) $(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: test-unit
+test-unit: .venv/dev ## The tests that need no engine; seconds
+	$(BIN)/pytest tests/unit tests/house
+
+.PHONY: test-docker
+test-docker: .venv/dev ## The tests that need an engine
+	@$(ON_ENGINE) $(BIN)/pytest tests/docker $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: .venv/dev ## Formatting, lint, types, import contracts
+	$(BIN)/ruff format --check imagekit tests
+	$(BIN)/ruff check imagekit tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: golden
+golden: .venv/runtime ## Render the golden files anew; review the diff
+	@for name in $$($(IMAGEKIT) list --names); do \
+		rm -rf tests/golden/$$name && $(IMAGEKIT) render $$name -o tests/golden/$$name; \
+	done
+
+.PHONY: proto
+proto: .venv/dev ## Generate the protobuf code anew
+	$(BIN)/python -m grpc_tools.protoc --proto_path=imagekit/engine/protocol \
+		--python_out=imagekit/engine/protocol --pyi_out=imagekit/engine/protocol \
+		imagekit/engine/protocol/*.proto
+
+.venv/runtime: pyproject.toml
+	@.ci/venv $(PYTHON) .
+	@mkdir -p .cache && touch $@
+
+.venv/dev: .venv/runtime
+	@.ci/venv $(PYTHON) '.[dev]'
+	@touch $@

@@ -1,0 +1,93 @@
+"""`imagekit test`: passes on the image as it is, and catches images that are broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from imagekit import names
+from imagekit.context import DOCKERFILE, Context, ContextFile
+from imagekit.engine import buildkit
+from imagekit.engine.connection import Engine
+from imagekit.plan.model import Plan
+from tests.docker.support import PROFILE, Cli
+
+START = "/usr/lib/imagekit/start.d"
+
+# What is broken, how, and the check that has to notice.
+MUTANTS = {
+    "sshd_config with a typo": (f"RUN sed -i 's/UsePAM yes/UsePAMM yes/' {START}/30-sshd", "sshd"),
+    "root may log in": (
+        (
+            "RUN sed -i -e 's/PermitRootLogin no/PermitRootLogin yes/' "
+            f"-e 's#authorized_keys.d/%u#authorized_keys.d/lab#' {START}/30-sshd"
+        ),
+        "sshd-root",
+    ),
+    "any password opens the desktop": (
+        "RUN sed -i 's/-SecurityTypes VncAuth/-SecurityTypes None/' /usr/lib/imagekit/desktop",
+        "vnc",
+    ),
+    "the session does not come up": (
+        (
+            "RUN sed -i 's/exec dbus-run-session.*/exec sleep infinity/' "
+            "/usr/lib/imagekit/desktop-session"
+        ),
+        "vnc",
+    ),
+    "the locale is not there": ("RUN rm /usr/lib/locale/locale-archive", "locale"),
+    "noVNC is missing": ("RUN rm -r /opt/imagekit/web/htdocs/novnc/core", "web"),
+    "folders are listed": (
+        f"RUN sed -i 's/--file-only //' {START}/50-desktop",
+        "web",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def report(cli: Cli, image: str) -> dict[str, object]:
+    done = cli("test", PROFILE, "--json", check=False)
+    loaded: dict[str, object] = json.loads(done.stdout)
+    assert done.returncode == (0 if loaded["ok"] else 1)
+    return loaded
+
+
+def test_every_check_passes_or_says_why_not(report: dict[str, object], plan: Plan) -> None:
+    checks = {check["name"]: check for check in report["checks"]}  # type: ignore[attr-defined]
+    failed = {
+        name: check["reason"] for name, check in checks.items() if check["status"] == "failed"
+    }
+    assert failed == {}
+    skipped = {name for name, check in checks.items() if check["status"] == "skipped"}
+    assert skipped == {"gpu"}
+    assert checks["gpu"]["reason"]
+    assert {"sshd", "sshd-password", "vnc", "web", "locale", "restart"} <= set(checks)
+    assert report["profile"] == PROFILE
+    assert report["plan"] == plan.digest
+
+
+def test_nothing_is_left_behind(engine: Engine, report: dict[str, object]) -> None:
+    left = engine.client.containers.list(all=True, filters={"label": "dev.imagekit.run"})
+    assert left == []
+
+
+@pytest.fixture
+def mutant(request: pytest.FixtureRequest, engine: Engine, image: str) -> Iterator[str]:
+    tag = f"ik-test/mutant:{abs(hash(request.param)) % 10**8}"
+    text = f"FROM {names.REPOSITORY}/{PROFILE}:latest\n{request.param}\n"
+    buildkit.build(engine, Context((ContextFile(DOCKERFILE, text.encode()),)), tags=[tag])
+    yield tag
+    engine.client.images.remove(tag)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "check"), MUTANTS.values(), ids=MUTANTS.keys(), indirect=["mutant"]
+)
+def test_a_broken_image_is_caught(cli: Cli, mutant: str, check: str) -> None:
+    done = cli("test", "--image", mutant, "--json", "--only", check, check=False)
+    assert done.returncode == 1, done.stdout
+    results = json.loads(done.stdout)["checks"]
+    assert [(result["name"], result["status"]) for result in results] == [(check, "failed")]
+    assert results[0]["reason"]
