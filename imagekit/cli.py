@@ -10,7 +10,6 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from types import FrameType
 
 import click
@@ -96,6 +95,8 @@ def _run() -> int:
     except OSError as error:
         return _output_failed(error)
     except Exception:  # noqa: BLE001  (the boundary: anything else is our own mistake)
+        import traceback  # noqa: PLC0415  (5 ms that only a bug is worth)
+
         traceback.print_exc()
         click.echo("this is a bug in imagekit; please report the lines above", err=True)
         return _BUG

@@ -7,13 +7,12 @@ the last part comes from the schema's own ``title`` and ``examples``.
 
 from __future__ import annotations
 
-import difflib
 import json
+import pathlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from imagekit.document import (
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 Path: TypeAlias = tuple[str | int, ...]
+
+# Found beside this file: importlib.resources takes 8 ms to import.
+_SCHEMAS = pathlib.Path(__file__).parent / "schema"
 
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})\Z", re.ASCII)
 _KINDS = {
@@ -58,7 +60,7 @@ _LIMITS = {
 @cache
 def schema(name: str) -> dict[str, Any]:
     """The shipped schema called ``name``: ``profile`` or ``site``. Not to be changed."""
-    text = (resources.files("imagekit") / "schema" / f"{name}.json").read_text("utf-8")
+    text = (_SCHEMAS / f"{name}.json").read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
@@ -170,6 +172,8 @@ def dotted(path: Path) -> str:
 
 def suggestion(word: str, known: list[str]) -> str:
     """``did you mean …?`` for a near miss, otherwise the list of what is known."""
+    import difflib  # noqa: PLC0415  (4 ms that only a mistake is worth)
+
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f'did you mean "{near[0]}"?' if near else f"known: {', '.join(sorted(known))}"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -84,7 +84,7 @@ def desktop_sessions(release: OsRelease) -> tuple[str, ...]:
 
 
 def _load(name: str) -> list[dict[str, Any]]:
-    text = (resources.files(__name__) / name).read_text("utf-8")
+    text = (Path(__file__).parent / name).read_text("utf-8")
     loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # text only, no implicit types
     rows: list[dict[str, Any]] = yaml.load(text, Loader=loader)  # noqa: S506  (builds text only)
     return rows

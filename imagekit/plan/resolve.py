@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Protocol
+
+import tzdata
 
 from imagekit import catalogue
 from imagekit.catalogue import OsRelease
@@ -135,7 +137,7 @@ def _locale(profile: Profile, refuse: _Refuse) -> Locale:
 @cache
 def _timezones() -> frozenset[str]:
     """The IANA data base's names, from the tzdata package: the same on every host."""
-    return frozenset((resources.files("tzdata") / "zones").read_text("ascii").split())
+    return frozenset((Path(tzdata.__file__).parent / "zones").read_text("ascii").split())
 
 
 def _check_user(profile: Profile, refuse: _Refuse) -> None:

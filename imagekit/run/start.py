@@ -76,7 +76,7 @@ def start(engine: Engine, request: Request, site: Site, on_event: Emit) -> Perso
                     on_event(Notice(f"ports from {base} are taken; trying the next block"))
                     container.remove(force=True)
                     continue
-                on_event(Notice(f"{request.name}: waiting for the services"))
+                on_event(Notice("waiting for the services"))
                 _await_ready(container, request.name)
         except BaseException:
             _undo(engine, container, request.name, on_event)
@@ -113,7 +113,7 @@ def resume(engine: Engine, person: Person, image: ImageFacts, on_event: Emit) ->
     with in_words(engine.where):
         container = engine.client.containers.get(person.container)
         if person.state != "running":
-            on_event(Notice(f"{person.name}: was {person.state}; starting it"))
+            on_event(Notice(f"was {person.state}; starting it"))
             container.start()
             _await_ready(container, person.name)
     return people.must_find(engine, person.name)

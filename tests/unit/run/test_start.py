@@ -141,7 +141,7 @@ def test_a_container_is_created_given_its_secrets_started_and_waited_for(
     begin: Begin, client: Docker, engine: Any
 ) -> None:
     person, events = begin()
-    assert events == [Notice("zhang_san: waiting for the services")]
+    assert events == [Notice("waiting for the services")]
     assert (person.name, person.state, person.base) == ("zhang_san", "running", 6010)
     assert person.ports == ((22, 6012), (80, 6018))
     assert person.plan == client.plan
@@ -231,7 +231,7 @@ def test_whoever_has_a_container_keeps_it(
     assert start.resume(engine, person, image, events.append).state == "running"
     texts = [event.text for event in events if isinstance(event, Notice)]
     assert "is of another image than the profile's" in texts[0]
-    assert texts[1:] == ([] if state == "running" else ["zhang_san: was exited; starting it"])
+    assert texts[1:] == ([] if state == "running" else ["was exited; starting it"])
 
 
 def test_removing_keeps_the_home_unless_it_is_purged(
