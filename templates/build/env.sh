@@ -90,11 +90,16 @@ export APT_CONFIG="$place/apt.conf"
 apt_lists() {
     apt-get update --error-on=any && touch /var/lib/apt/lists
 }
+apt_fresh_lists() {
+    [ -n "$(find /var/lib/apt/lists -maxdepth 0 -mmin -60)" ] &&
+        [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit)" ] ||
+        apt_lists
+}
+apt_upgrade() {
+    apt_fresh_lists && apt-get upgrade --yes
+}
 apt_install() {
-    if [ -z "$(find /var/lib/apt/lists -maxdepth 0 -mmin -60)" ] ||
-        [ -z "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit)" ]; then
-        apt_lists || return
-    fi
+    apt_fresh_lists || return
     apt-get install --yes "$@" || { apt_lists && apt-get install --yes "$@"; } || return
     # Logs and caches that differ from run to run, and the identity that some packages make
     rm -f /var/log/dpkg.log /var/log/alternatives.log /var/log/apt/* \
