@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from imagekit.checks.subject import Subject
-from imagekit.checks.wait import Deadline
+from imagekit.wait import Deadline
 
 Data: TypeAlias = Mapping[str, object]
 """What a check saw: text, numbers, booleans, and lists or mappings of them. No secrets."""

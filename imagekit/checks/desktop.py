@@ -9,10 +9,10 @@ from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, ask
 from imagekit.checks.rfb import NO_AUTHENTICATION, VNC_AUTHENTICATION, Client, Frame, RefusedError
 from imagekit.checks.subject import Subject
 from imagekit.checks.transport import websocket
-from imagekit.checks.wait import Deadline, NotYetError, until
 from imagekit.checks.web import Browser, Page, is_listing
 from imagekit.container import WEB_PORT
 from imagekit.plan.model import Desktop
+from imagekit.wait import Deadline, NotYetError, until
 
 WEBSOCKET = "/websockify"
 RFB_MODULE = "/novnc/core/rfb.js"

@@ -6,7 +6,7 @@ from imagekit.checks import ssh
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
 from imagekit.checks.sshd import session
 from imagekit.checks.subject import Subject
-from imagekit.checks.wait import Deadline
+from imagekit.wait import Deadline
 
 # https://docs.nvidia.com/deploy/nvidia-smi/index.html, "--query-gpu="
 _QUERY = ("nvidia-smi", "--query-gpu=uuid,name,driver_version", "--format=csv,noheader")

@@ -11,8 +11,8 @@ from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, ask
 from imagekit.checks.ssh import Output
 from imagekit.checks.sshd import session
 from imagekit.checks.subject import Subject
-from imagekit.checks.wait import Deadline
 from imagekit.plan.model import Locale
+from imagekit.wait import Deadline
 
 TEXT = "中文测试，桌面与终端 ñ é 😀"
 """Characters of two, three and four bytes in UTF-8."""

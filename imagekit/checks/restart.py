@@ -14,9 +14,9 @@ from imagekit.checks.report import Result
 from imagekit.checks.round import ask_all
 from imagekit.checks.sshd import LOG
 from imagekit.checks.subject import State, Subject
-from imagekit.checks.wait import Deadline
 from imagekit.container import SSH_PORT, STATE_FOLDER
 from imagekit.events import Emit, StepFinished, StepStarted
+from imagekit.wait import Deadline
 
 STOP_SECONDS = 10
 """docker stop's own patience: then PID 1 is killed, and what it had to save is lost."""

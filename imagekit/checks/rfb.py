@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from imagekit.checks.check import AnswerError
 from imagekit.checks.transport import Stream
 from imagekit.checks.vncauth import CHALLENGE_BYTES, respond
-from imagekit.checks.wait import Deadline
+from imagekit.wait import Deadline
 
 NO_AUTHENTICATION = 1
 VNC_AUTHENTICATION = 2

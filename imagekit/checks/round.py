@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError
 from imagekit.checks.report import Result
 from imagekit.checks.subject import Subject
-from imagekit.checks.wait import Deadline
 from imagekit.events import Emit, StepFinished, StepStarted
+from imagekit.wait import Deadline
 
 # How often a round looks whether the container is still there, in seconds.
 _LOOK_EVERY = 0.5

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from imagekit.checks.check import AnswerError
 from imagekit.checks.transport import connect as connect_tcp
-from imagekit.checks.wait import Deadline, NotYetError, until
+from imagekit.wait import Deadline, NotYetError, until
 
 if TYPE_CHECKING:
     import paramiko

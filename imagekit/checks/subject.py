@@ -61,7 +61,7 @@ class Gpus:
     """
 
     asked: str = ""
-    missing: str = "no GPUs were asked for"
+    missing: str = "the profile needs no GPU, and none was asked for with --gpus"
 
 
 @dataclass(frozen=True, slots=True)

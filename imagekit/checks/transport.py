@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from imagekit.checks.check import AnswerError
-from imagekit.checks.wait import Deadline, NotYetError, until
+from imagekit.wait import Deadline, NotYetError, until
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection

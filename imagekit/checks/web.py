@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from imagekit.checks.check import AnswerError
 from imagekit.checks.transport import connect
-from imagekit.checks.wait import Deadline, NotYetError, until
+from imagekit.wait import Deadline, NotYetError, until
 
 JAVASCRIPT_TYPES = frozenset({"text/javascript", "application/javascript"})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +25,7 @@ from imagekit.run import person as people
 from imagekit.run import ports
 from imagekit.run.person import Person
 from imagekit.site import Site
+from imagekit.wait import Deadline, NotYetError, until
 
 _TRIES = 3
 _READY_SECONDS = 60
@@ -157,19 +157,22 @@ def _started(container: Any, *, last: bool) -> bool:
 
 def _await_ready(container: Any, name: str) -> None:
     """Ask the image's own health check until it is content."""
-    deadline = time.monotonic() + _READY_SECONDS
-    while True:
+
+    def healthy() -> None:
         container.reload()
         if container.status != "running":
-            what = "the container ended at once"
-            break
+            raise WorkFailedError(_with_log(container, name, "the container ended at once"))
         answer = container.exec_run(["/usr/lib/imagekit/health"])
-        if answer.exit_code == 0:
-            return
-        if time.monotonic() > deadline:
-            said = answer.output.decode(errors="replace").strip()
-            what = f"its services do not answer after {_READY_SECONDS} s: {said}"
-            break
-        time.sleep(_POLL_SECONDS)
+        if answer.exit_code != 0:
+            raise NotYetError(answer.output.decode(errors="replace").strip())
+
+    try:
+        until(healthy, Deadline.after(_READY_SECONDS), pause=_POLL_SECONDS)
+    except TimeoutError as error:
+        what = f"its services do not answer after {_READY_SECONDS} s: {error}"
+        raise WorkFailedError(_with_log(container, name, what)) from error
+
+
+def _with_log(container: Any, name: str, what: str) -> Message:
     tail = container.logs(tail=_LOG_LINES).decode(errors="replace").rstrip()
-    raise WorkFailedError(Message(name, what, f"the end of its log:\n{tail}"))
+    return Message(name, what, f"the end of its log:\n{tail}")

@@ -1,6 +1,6 @@
 import pytest
 
-from imagekit.checks.wait import Deadline, NotYetError, until
+from imagekit.wait import Deadline, NotYetError, until
 
 
 def test_a_value_is_returned_when_the_condition_comes_true() -> None:

@@ -7,7 +7,7 @@ import pytest
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
 from imagekit.checks.desktop import check_vnc, check_web
 from imagekit.checks.subject import Subject
-from imagekit.checks.wait import Deadline
+from imagekit.wait import Deadline
 
 LISTING = (200, "text/html", "<title>Directory listing for /novnc/</title><li>core/")
 

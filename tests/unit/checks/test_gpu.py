@@ -7,7 +7,7 @@ import pytest
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
 from imagekit.checks.gpu import check_gpu
 from imagekit.checks.subject import Gpus
-from imagekit.checks.wait import Deadline
+from imagekit.wait import Deadline
 
 ROW = "GPU-11, NVIDIA H200, 570.86.15\n"
 

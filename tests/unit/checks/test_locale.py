@@ -9,7 +9,7 @@ import pytest
 from imagekit.checks import locale
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
 from imagekit.checks.locale import TEXT, check_locale, font_language
-from imagekit.checks.wait import Deadline
+from imagekit.wait import Deadline
 
 GOOD = {
     "LANG": "zh_CN.UTF-8",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from imagekit.checks.rfb import Client, Frame, RefusedError, RfbError
-from imagekit.checks.wait import Deadline
+from imagekit.wait import Deadline
 
 SERVER_INIT = struct.pack("!HH16xI", 2, 1, 4) + b"name"
 

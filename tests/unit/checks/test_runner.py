@@ -130,7 +130,10 @@ def test_skips_are_announced(stage: Any, plan: Any) -> None:
     )
     assert report.results[0].status == "skipped"
     assert report.ok
-    assert Notice("gpu skipped: no GPUs were asked for") in events
+    assert (
+        Notice("gpu skipped: the profile needs no GPU, and none was asked for with --gpus")
+        in events
+    )
 
 
 def test_container_that_ended(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from imagekit.checks import ssh
 from imagekit.checks.check import AnswerError
-from imagekit.checks.wait import Deadline
+from imagekit.wait import Deadline
 
 
 def test_public_line_is_one_line_of_authorized_keys(key: Any) -> None:

@@ -7,8 +7,8 @@ import pytest
 from imagekit.checks import ssh
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
 from imagekit.checks.sshd import check_login, check_password, check_root
-from imagekit.checks.wait import Deadline
 from imagekit.plan.model import Sshd
+from imagekit.wait import Deadline
 
 
 def a_shell(_command: str, _env: dict[str, str]) -> tuple[int, str]:

@@ -135,7 +135,7 @@ def test_secrets_are_in_before_the_start_and_nothing_is_left() -> None:
         assert "pass-word" not in str(arguments)
         assert stage.addresses() == {22: ("127.0.0.1", 4022)}
         assert stage.state() == State(running=True, exit_code=143)
-        assert stage.gpus.missing == "no GPUs were asked for"
+        assert stage.gpus.missing == "the profile needs no GPU, and none was asked for with --gpus"
     assert client.existing == []
     assert not client.pulled
 

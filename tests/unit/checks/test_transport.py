@@ -7,7 +7,7 @@ import pytest
 
 from imagekit.checks.check import AnswerError
 from imagekit.checks.transport import TcpStream, connect, websocket
-from imagekit.checks.wait import Deadline
+from imagekit.wait import Deadline
 
 
 def closed_port() -> int:

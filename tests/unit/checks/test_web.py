@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from imagekit.checks.check import AnswerError
-from imagekit.checks.wait import Deadline
 from imagekit.checks.web import Browser, Page, is_listing
+from imagekit.wait import Deadline
 
 
 def test_page_knows_its_title_and_modules() -> None:
