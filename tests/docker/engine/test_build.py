@@ -156,6 +156,15 @@ def test_silent_step_is_cancelled(engine: Engine, tiny_base: str) -> None:
     assert gone(seconds)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT as a person's terminal gives it; a shell's background jobs have it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_cancels(engine: Engine, tiny_base: str) -> None:
     seconds = f"31.{uuid.uuid4().int % 10**9:09d}"
     before = {t for t in threading.enumerate() if t.name.startswith("session")}
