@@ -142,17 +142,20 @@ def websocket(address: tuple[str, int], path: str, deadline: Deadline) -> Iterat
     host, port = address
     connection = connect(address, deadline)
     try:
-        # A socket of our own, because a proxy of the environment must not be used here.
-        client = upgrade(
-            f"ws://{host}:{port}{path}",
-            sock=connection,
-            subprotocols=[Subprotocol("binary")],
-            compression=None,
-            open_timeout=deadline.timeout(),
-            close_timeout=1,
-            max_size=_LARGEST_MESSAGE,
-            logger=_QUIET,
-        )
+        try:
+            # A socket of our own, because a proxy of the environment must not be used here.
+            client = upgrade(
+                f"ws://{host}:{port}{path}",
+                sock=connection,
+                subprotocols=[Subprotocol("binary")],
+                compression=None,
+                open_timeout=deadline.timeout(),
+                close_timeout=1,
+                max_size=_LARGEST_MESSAGE,
+                logger=_QUIET,
+            )
+        except TimeoutError as error:
+            raise TimeoutError("no WebSocket in time") from error
         with client as open_client:
             yield WebSocketStream(open_client)
     except (ConnectionClosed, InvalidMessage) as error:
