@@ -136,6 +136,9 @@ class ContainerSpec:
                 for port in self.ports
             },
             "shm_size": self.shm_bytes,
+            # What the image writes there at its start, the desktop's password among it
+            # (VNC keeps it in a form that anyone can read), must not reach a layer.
+            "tmpfs": {"/run": "mode=0755"},
             "log_config": {
                 "type": "json-file",
                 "config": {"max-file": "3", "max-size": str(self.log_bytes // 3)},

@@ -167,6 +167,7 @@ def _start(engine: Engine, spec: ContainerSpec, secrets: Secrets, run: str) -> C
     arguments["labels"] = {**arguments["labels"], RUN_LABEL: run}
     # Its own parameter "ports" knows no host address; what it is given here wins.
     container.ports = arguments.pop("ports")
+    container.tmpfs = arguments.pop("tmpfs")
     container.with_name(arguments.pop("name", None)).with_kwargs(**arguments)
     for name, data in secrets.files().items():
         container.with_copy_into_container(data, f"{SECRETS_FOLDER}/{name}", 0o400)

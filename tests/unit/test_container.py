@@ -18,8 +18,9 @@ from imagekit.container import (
 
 def test_a_plain_container_asks_for_nothing_dangerous() -> None:
     arguments = ContainerSpec("image").arguments()
-    assert set(arguments) == {"labels", "mounts", "ports", "shm_size", "log_config"}
+    assert set(arguments) == {"labels", "mounts", "ports", "shm_size", "tmpfs", "log_config"}
     assert arguments["shm_size"] == 1 << 30
+    assert arguments["tmpfs"] == {"/run": "mode=0755"}
 
 
 def test_everything_that_is_asked_for_arrives() -> None:
