@@ -28,7 +28,7 @@ from imagekit.container import (
 )
 from imagekit.engine.connection import Engine
 from imagekit.engine.faults import in_words
-from imagekit.errors import EngineError, InputError, Message
+from imagekit.errors import EngineError, InputError, Message, WorkFailedError
 from imagekit.events import Emit, Event, Notice, StepFinished, ignore
 from imagekit.names import RESOLVED_LABEL
 from imagekit.plan.model import Plan, from_json
@@ -58,9 +58,10 @@ def run_checks(
         on_event: gets a step for each check and a notice for each one skipped.
 
     Raises:
-        InputError: there is no such image or check, or the image is not imagekit's.
+        InputError: there is no such check.
         EngineError: the engine cannot be reached or refuses.
-        WorkFailedError: the container cannot be started.
+        WorkFailedError: there is no such image, it is not imagekit's, or its container
+            cannot be started.
     """
     begun = time.monotonic()
     wanted = check_names(only)
@@ -108,18 +109,18 @@ def _read_plan(engine: Engine, image: str) -> tuple[str, Plan]:
             found = engine.client.images.get(image)
     except EngineError as error:
         if isinstance(error.__cause__, docker.errors.ImageNotFound):
-            raise InputError(
+            raise WorkFailedError(
                 Message(image, "there is no such image", "imagekit build PROFILE makes one")
             ) from error
         raise
     text = found.labels.get(RESOLVED_LABEL, "")
     hint = "build it with imagekit build; other images cannot be tested"
     if not text:
-        raise InputError(Message(image, f"this image has no label {RESOLVED_LABEL}", hint))
+        raise WorkFailedError(Message(image, f"this image has no label {RESOLVED_LABEL}", hint))
     try:
         return str(found.id), from_json(text)
     except ValueError as error:
-        raise InputError(
+        raise WorkFailedError(
             Message(image, f"the label {RESOLVED_LABEL} cannot be read: {error}", hint)
         ) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from imagekit import site as site_file
 from imagekit.commands import progress
 from imagekit.commands.options import profile_argument, set_option, site_option
 from imagekit.container import check_gpus, generate_secrets
-from imagekit.errors import InputError, Message
+from imagekit.errors import InputError, Message, WorkFailedError
 from imagekit.plan.resolve import resolve
 
 _PUBLIC_KEY = ("ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-")
@@ -56,7 +57,9 @@ def command(
     reference = names.tags(plan)[1]
     image = images.find(engine, reference)
     if image is None:
-        raise InputError(Message(plan.profile, "not built yet", f"imagekit build {profile_}"))
+        settings = [part for override in overrides for part in ("--set", override)]
+        hint = shlex.join(["imagekit", "build", profile_, *settings])
+        raise WorkFailedError(Message(plan.profile, "not built yet", hint))
     with progress.show(style, name) as on_event:
         person = people.find(engine, name)
         if person is not None:

@@ -14,7 +14,7 @@ from imagekit import names
 from imagekit.container import SECRETS_FOLDER, Secrets
 from imagekit.engine.connection import Engine
 from imagekit.engine.faults import in_words
-from imagekit.errors import InputError, Message
+from imagekit.errors import InputError, Message, WorkFailedError
 from imagekit.plan.model import Plan, from_json
 
 PERSON_LABEL = f"{names.LABEL_PREFIX}person"
@@ -102,13 +102,14 @@ def must_find(engine: Engine, name: str) -> Person:
     """A person's container.
 
     Raises:
-        InputError: there is none.
+        InputError: it is no person's name.
+        WorkFailedError: there is none.
     """
     person = find(engine, check_name(name))
     if person is None:
         known = [other.name for other in everyone(engine)]
         hint = f"there is {', '.join(known)}" if known else "imagekit run PROFILE --name PERSON"
-        raise InputError(Message("", f"{name} has no container", hint))
+        raise WorkFailedError(Message("", f"{name} has no container", hint))
     return person
 
 

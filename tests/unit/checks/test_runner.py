@@ -14,7 +14,7 @@ from imagekit.checks.runner import run_checks
 from imagekit.checks.subject import Gpus, State
 from imagekit.container import ContainerSpec, Secrets
 from imagekit.engine.connection import Engine
-from imagekit.errors import EngineError, InputError
+from imagekit.errors import EngineError, InputError, WorkFailedError
 from imagekit.events import Event, Notice
 from imagekit.names import RESOLVED_LABEL
 
@@ -157,7 +157,7 @@ def test_unknown_check() -> None:
 
 
 def test_unknown_image() -> None:
-    with pytest.raises(InputError, match="demo: there is no such image"):
+    with pytest.raises(WorkFailedError, match="demo: there is no such image"):
         run_checks(engine(error=docker.errors.ImageNotFound("no such image")), "demo")
 
 
@@ -168,5 +168,5 @@ def test_engine_that_fails() -> None:
 
 @pytest.mark.parametrize("label", [None, "", "{}", "nonsense", '{"format": 99}'])
 def test_image_of_somebody_else(label: str | None) -> None:
-    with pytest.raises(InputError, match=RESOLVED_LABEL):
+    with pytest.raises(WorkFailedError, match=RESOLVED_LABEL):
         run_checks(engine({} if label is None else {RESOLVED_LABEL: label}), "debian:12")

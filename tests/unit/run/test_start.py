@@ -252,10 +252,10 @@ def test_a_volume_that_is_not_there_is_as_good_as_removed(engine: Any) -> None:
 
 
 def test_who_has_no_container_is_told_who_has(begin: Begin, engine: Any) -> None:
-    with pytest.raises(InputError, match="imagekit run PROFILE --name PERSON"):
+    with pytest.raises(WorkFailedError, match="imagekit run PROFILE --name PERSON"):
         people.must_find(engine, "li")
     begin()
-    with pytest.raises(InputError, match="hint: there is zhang_san"):
+    with pytest.raises(WorkFailedError, match="hint: there is zhang_san"):
         people.must_find(engine, "li")
 
 
