@@ -16,9 +16,6 @@ from typing import Any
 
 from imagekit.errors import InputError, Message
 
-SSH_PORT = 22
-WEB_PORT = 80
-
 SECRETS_FOLDER = "/run/secrets"
 STATE_FOLDER = "/var/lib/imagekit"
 """Where the image keeps what must outlive a container: ssh host keys and the machine id."""

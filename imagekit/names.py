@@ -1,4 +1,4 @@
-"""What an image is called and labelled."""
+"""What an image is called and labelled, and where its services listen."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from imagekit.errors import InputError, Message
 from imagekit.plan.model import Plan
 
 REPOSITORY = "imagekit"
+
+SSH_PORT = 22
+WEB_PORT = 80
 
 LABEL_PREFIX = "dev.imagekit."
 PROFILE_LABEL = f"{LABEL_PREFIX}profile"

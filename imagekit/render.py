@@ -19,9 +19,8 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from imagekit import assets
-from imagekit.container import SSH_PORT, WEB_PORT
 from imagekit.context import DOCKERFILE, Context, ContextFile
-from imagekit.names import labels
+from imagekit.names import SSH_PORT, WEB_PORT, labels
 from imagekit.plan.model import Plan
 
 # @novnc/novnc 1.7.0, dist.integrity of the npm registry in hexadecimal (looked up 2026-11-23).

@@ -10,7 +10,7 @@ from imagekit.checks.rfb import NO_AUTHENTICATION, VNC_AUTHENTICATION, Client, F
 from imagekit.checks.subject import Subject
 from imagekit.checks.transport import websocket
 from imagekit.checks.web import Browser, Page, is_listing
-from imagekit.container import WEB_PORT
+from imagekit.names import WEB_PORT
 from imagekit.plan.model import Desktop
 from imagekit.wait import Deadline, NotYetError, until
 

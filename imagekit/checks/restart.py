@@ -14,8 +14,9 @@ from imagekit.checks.report import Result
 from imagekit.checks.round import ask_all
 from imagekit.checks.sshd import LOG
 from imagekit.checks.subject import State, Subject
-from imagekit.container import SSH_PORT, STATE_FOLDER
+from imagekit.container import STATE_FOLDER
 from imagekit.events import Emit, StepFinished, StepStarted
+from imagekit.names import SSH_PORT
 from imagekit.wait import Deadline
 
 STOP_SECONDS = 10

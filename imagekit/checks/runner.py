@@ -18,9 +18,7 @@ from imagekit.checks.stage import Stage, loopback_or_all, staged
 from imagekit.checks.subject import Subject
 from imagekit.container import (
     SECRETS_FOLDER,
-    SSH_PORT,
     STATE_FOLDER,
-    WEB_PORT,
     ContainerSpec,
     Mount,
     Port,
@@ -30,7 +28,7 @@ from imagekit.engine.connection import Engine
 from imagekit.engine.faults import in_words
 from imagekit.errors import EngineError, InputError, Message, WorkFailedError
 from imagekit.events import Emit, Event, Notice, StepFinished, ignore
-from imagekit.names import RESOLVED_LABEL
+from imagekit.names import RESOLVED_LABEL, SSH_PORT, WEB_PORT
 from imagekit.plan.model import Plan, from_json
 
 _LOG_LINES_IN_REASON = 3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from imagekit.checks import ssh
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
 from imagekit.checks.subject import Subject
-from imagekit.container import SSH_PORT
+from imagekit.names import SSH_PORT
 from imagekit.plan.model import Sshd
 from imagekit.wait import Deadline
 

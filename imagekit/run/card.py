@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from imagekit.container import SSH_PORT, WEB_PORT, Secrets
+from imagekit.container import Secrets
+from imagekit.names import SSH_PORT, WEB_PORT
 from imagekit.run.person import Person
 
 _ANY = "0.0.0.0"  # noqa: S104  (compared with, never bound to)

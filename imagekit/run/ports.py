@@ -9,7 +9,8 @@ import errno
 import socket
 from collections.abc import Collection, Iterator
 
-from imagekit.container import SSH_PORT, WEB_PORT, Port
+from imagekit.container import Port
+from imagekit.names import SSH_PORT, WEB_PORT
 from imagekit.plan.model import Plan
 
 BLOCK = 10

@@ -23,7 +23,8 @@ from websockets.sync.server import ServerConnection, serve
 from imagekit.checks import ssh
 from imagekit.checks.subject import Gpus, Subject
 from imagekit.checks.vncauth import respond
-from imagekit.container import SSH_PORT, WEB_PORT, Secrets
+from imagekit.container import Secrets
+from imagekit.names import SSH_PORT, WEB_PORT
 from imagekit.plan.model import Desktop, Locale, Os, Plan, Sshd, User
 
 LOG = logging.getLogger("tests.checks")
