@@ -22,6 +22,7 @@ help: ## List the targets
 
 .PHONY: demo
 demo: .venv/runtime ## Build, test and run a desktop, and say how to log in
+	@mkdir -p .cache
 	@$(ON_ENGINE) \
 	$(IMAGEKIT) build $(PROFILE) > .cache/built && \
 	if cmp --silent .cache/built $(TESTED); then \
