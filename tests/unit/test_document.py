@@ -29,7 +29,7 @@ def value(text: str) -> str:
     return node.text
 
 
-# T-06: what YAML 1.1 would turn into something else.
+# What YAML 1.1 would turn into something else.
 VERBATIM = [
     "3.10",
     "10.0",

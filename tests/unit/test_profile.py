@@ -316,7 +316,7 @@ def test_an_override_goes_through_the_same_schema(
     assert message in found[0]
 
 
-# T-01: what a file may not hold may not come in by the command line either.
+# What a file may not hold may not come in by the command line either.
 CONTROLS = ["\x00", "\x1b[31m", "\x7f", "\x85", "\u2028", "\u2029", "\u202e", "\u2066", "\udcff"]
 
 

@@ -84,7 +84,7 @@ NAUGHTY = (
     "ONBUILD RUN id",
 )
 
-# What no field of one line may hold, at load (T-01).
+# What no field of one line may hold, at load.
 REFUSED = (
     "a\nRUN id",
     "a\r\nRUN id",

@@ -87,7 +87,7 @@ def test_json_is_one_versioned_object_a_line(capsys: pytest.CaptureFixture[str])
     }
 
 
-# T-27: what a build's output could do to the terminal of whoever reads it.
+# What a build's output could do to the terminal of whoever reads it.
 ESCAPES = [
     "\x1b[31mred",
     "\x1b[2J",
