@@ -142,7 +142,9 @@ def _check_refusal(subject: Subject, deadline: Deadline) -> None:
             except RefusedError:
                 return
     raise CheckFailedError(
-        "a refusal of a wrong desktop password", "an open desktop", "the -PasswordFile of Xtigervnc"
+        "a refusal of a wrong desktop password",
+        "an open desktop",
+        "the file that Xtigervnc gets as -rfbauth",
     )
 
 

@@ -38,7 +38,7 @@ def check_gpu(subject: Subject, deadline: Deadline) -> Data:
                 raise CheckFailedError(
                     "the same GPUs over ssh as in the container",
                     repr(output.text),
-                    "PATH of ssh sessions (/etc/environment)",
+                    "PATH of ssh sessions (SetEnv in /run/imagekit/sshd_config)",
                 )
     return {"gpus": gpus}
 

@@ -17,7 +17,7 @@ from imagekit.wait import Deadline
 TEXT = "中文测试，桌面与终端 ñ é 😀"
 """Characters of two, three and four bytes in UTF-8."""
 
-_LOOK_AT = "/etc/default/locale, /etc/environment, /etc/profile.d, and AcceptEnv of sshd"
+_LOOK_AT = "SetEnv and AcceptEnv in /run/imagekit/sshd_config, and /run/imagekit/environment.sh"
 
 # One value a line. The shell's own start may say something before "begin".
 _SCRIPT = f"""

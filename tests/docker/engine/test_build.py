@@ -25,15 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 
-@pytest.fixture
-def name(engine: Engine) -> Iterator[str]:
-    """A fresh image name, removed afterwards."""
-    name = f"imagekit-test/{uuid.uuid4().hex[:12]}"
-    yield name
-    for image in engine.client.images.list(name=name):
-        engine.client.images.remove(image.id, force=True)
-
-
 def context(base: str, *lines: str, **files: str) -> Context:
     dockerfile = ContextFile("Dockerfile", "\n".join((f"FROM {base}", *lines, "")).encode())
     more = [ContextFile(path, text.encode()) for path, text in files.items()]

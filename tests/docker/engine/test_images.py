@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,15 +16,6 @@ if TYPE_CHECKING:
     from imagekit.engine.connection import Engine
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture
-def name(engine: Engine) -> Iterator[str]:
-    """A fresh image name, removed afterwards."""
-    name = f"imagekit-test/{uuid.uuid4().hex[:12]}"
-    yield name
-    for image in engine.client.images.list(name=name):
-        engine.client.images.remove(image.id, force=True)
 
 
 def root() -> bytes:
