@@ -68,6 +68,18 @@ golden: .venv/runtime ## Render the golden files anew; review the diff
 		rm -rf tests/golden/$$name && $(IMAGEKIT) render $$name -o tests/golden/$$name; \
 	done
 
+.PHONY: catalogue
+catalogue: .venv/runtime ## Compile the catalogue's tables from their YAML
+	$(BIN)/python .ci/catalogue
+
+.PHONY: reference
+reference: .venv/runtime ## Write docs/reference anew from code and data
+	$(BIN)/python .ci/reference
+
+.PHONY: fuzz
+fuzz: .venv/dev ## 20,000 generated profiles and sites: minutes
+	IMAGEKIT_FUZZ=20000 $(BIN)/pytest tests/unit/test_fuzz.py
+
 .PHONY: proto
 proto: .venv/dev ## Generate the protobuf code anew
 	$(BIN)/python -m grpc_tools.protoc --proto_path=imagekit/engine/protocol \

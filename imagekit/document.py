@@ -8,22 +8,48 @@ that are too large or too deep.
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
 
 from imagekit.errors import InputError, Message
+from imagekit.texts import first_control, is_control, printable, quote
+from imagekit.yamlwords import explained
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "MAX_NODES",
+    "Document",
+    "Entry",
+    "Mapping",
+    "Mark",
+    "Node",
+    "Problem",
+    "Scalar",
+    "Sequence",
+    "beyond",
+    "describe",
+    "first_control",
+    "load",
+    "parse",
+    "printable",
+    "quote",
+    "refusal",
+]
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
 MAX_NODES = 5_000
 
-_SPACES = "\n\r\t"
 _MAX_CONTROLS = 20  # reported of one file; more say nothing new
+_BREAK = re.compile(r"\r\n|\r|\n")  # as YAML counts lines
+_TAGGED = "write the plain value, in quotes where it begins with !"
+_SHARING = "write the value out; profiles share values with extends:"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,6 +77,12 @@ class Problem:
     def message(self) -> Message:
         """The problem as it is shown."""
         return Message(str(self.mark), self.what, self.hint)
+
+
+def beyond(found: Iterable[Problem], more: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Of more problems those at places where nothing was found before, which says it all."""
+    known = {problem.mark for problem in found}
+    return tuple(problem for problem in more if problem.mark not in known)
 
 
 def refusal(problems: Iterable[Problem]) -> InputError:
@@ -87,18 +119,39 @@ class Mapping:
 
     entries: tuple[Entry, ...]
     mark: Mark
+    _by_key: dict[str, Entry] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_key", {entry.key: entry for entry in self.entries})
+
+    def entry(self, key: str) -> Entry | None:
+        """The key and its value, or None."""
+        return self._by_key.get(key)
 
     def get(self, key: str) -> Node | None:
         """The value of ``key``, or None."""
-        return next((entry.value for entry in self.entries if entry.key == key), None)
+        found = self.entry(key)
+        return found.value if found else None
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """A list."""
+    """A list.
+
+    Attributes:
+        items: its values.
+        mark: where it begins.
+        numbers: the places of the items in the lists that they were written in, where they
+            are no longer their places here.
+    """
 
     items: tuple[Node, ...]
     mark: Mark
+    numbers: tuple[int, ...] = ()
+
+    def number(self, index: int) -> int:
+        """The place of an item in the list that it was written in."""
+        return self.numbers[index] if self.numbers else index
 
 
 Node: TypeAlias = Scalar | Mapping | Sequence
@@ -112,26 +165,32 @@ class Document:
     problems: tuple[Problem, ...]
 
 
-def load(path: Path) -> Document:
+def load(path: Path, first: str = "") -> Document:
     """Read a YAML file whose top level is a mapping.
 
     Args:
         path: a regular file, UTF-8, at most ``MAX_BYTES`` long.
+        first: the line that such files begin with, for those who forgot it.
 
     Raises:
         InputError: the file cannot be read, is no YAML, or holds no mapping.
     """
-    return parse(_read(path), printable(str(path)))
+    return parse(_read(path), printable(str(path)), first)
 
 
-def parse(text: str, name: str) -> Document:
-    """The same as ``load`` for text that is already there; ``name`` stands in messages."""
+def parse(text: str, name: str, first: str = "") -> Document:
+    """The same as ``load`` for text that is already there; ``name`` stands in messages.
+
+    Raises:
+        InputError: the text is no YAML, or holds no mapping.
+    """
     parser = _Parser(name)
     parser.check_characters(text)
     root = parser.parse(text)
     if not isinstance(root, Mapping):
         found = "nothing" if root is None else describe(root)
-        parser.report(Mark(name), f"expected a mapping (key: value), found {found}")
+        hint = f"begin with {first}" if first else ""
+        parser.report(Mark(name), f"expected a mapping (key: value), found {found}", hint)
         raise refusal(parser.problems)
     return Document(root, tuple(parser.problems))
 
@@ -143,26 +202,6 @@ def describe(node: Node) -> str:
     if isinstance(node, Sequence):
         return "a list"
     return "no value" if node.is_missing else quote(node.text)
-
-
-def quote(text: str) -> str:
-    """Text for a message: in double quotes, escaped, cut at 80 characters."""
-    shown = text if len(text) <= 80 else text[:79] + "…"
-    return '"' + printable(shown.replace("\\", "\\\\").replace('"', '\\"')) + '"'
-
-
-def printable(text: str) -> str:
-    """Text that is safe on a terminal: what is not printable becomes an escape sequence."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
-
-
-def first_control(text: str) -> str:
-    """The first character that may not stand in a profile, or nothing."""
-    return next((char for char in text if _is_control(char) and char not in _SPACES), "")
 
 
 def _read(path: Path) -> str:
@@ -187,22 +226,6 @@ def _read(path: Path) -> str:
         raise InputError(Message(where, "not UTF-8", "save the file as UTF-8")) from error
 
 
-def _is_control(char: str) -> bool:
-    """Whether a character may not stand in a profile.
-
-    Refused are Unicode's categories Cc (controls), Cs (surrogates), Zl, Zp (line and
-    paragraph separators) and the bidirectional controls of UAX #9, which make text
-    read differently from what it is.
-    """
-    if char < "\x7f":
-        return char < " "
-    return (
-        unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}
-        or "\u202a" <= char <= "\u202e"
-        or "\u2066" <= char <= "\u2069"
-    )
-
-
 class _Parser:
     """Turns parse events into nodes and collects what is wrong on the way."""
 
@@ -220,7 +243,7 @@ class _Parser:
             if line.isprintable():
                 continue
             for column, char in enumerate(line, 1):
-                if _is_control(char) and char not in _SPACES:
+                if is_control(char):
                     mark = Mark(self.name, number, column)
                     self.report(mark, f"control character U+{ord(char):04X}", "remove it")
                     if len(self.problems) == _MAX_CONTROLS:
@@ -233,11 +256,12 @@ class _Parser:
         try:
             return self._document(iter(yaml.parse(text, Loader=loader)))
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            what = " ".join(part for part in (error.context, error.problem) if part)
-            # libyaml's own words do not name the tab that it stumbles over.
-            line = "".join(text.split("\n")[mark.line : mark.line + 1]) if mark else ""
-            hint = "indent with spaces, not tabs" if line.startswith("\t") else ""
+            mark, start = error.problem_mark or error.context_mark, error.context_mark
+            said = " ".join(part for part in (error.context, error.problem) if part)
+            lines = dict(enumerate(_BREAK.split(text)))
+            at = mark.line if mark else 0
+            begin = f"line {start.line + 1}, column {start.column + 1}" if start else ""
+            what, hint = explained(said, begin, lines.get(at - 1, ""), lines.get(at, ""))
             self.report(self._mark(mark), f"not valid YAML: {what}", hint)
         except yaml.reader.ReaderError as error:
             self.report(Mark(self.name), f"not valid YAML: {error.reason}")
@@ -254,9 +278,10 @@ class _Parser:
                 documents += 1
                 mark = self._mark(event.start_mark)
                 if documents == 2:
-                    self.report(mark, "a second document", "one profile a file")
+                    self.report(mark, "a second document", "one a file; remove the line ---")
                 if event.version or event.tags:
-                    self.report(mark, "YAML directives are not allowed")
+                    hint = "remove the lines that begin with %"
+                    self.report(mark, "YAML directives are not allowed", hint)
             elif isinstance(event, yaml.NodeEvent):
                 node = self._node(event, events, depth=1)
                 root = root or node
@@ -270,12 +295,13 @@ class _Parser:
         if depth > MAX_DEPTH:
             raise refusal([Problem(mark, f"nested more than {MAX_DEPTH} levels deep")])
         if isinstance(event, yaml.AliasEvent):
-            self.report(mark, "aliases (*name) are not allowed", "use extends: to share values")
+            self.report(mark, "aliases (*name) are not allowed", _SHARING)
             return Scalar("", mark)
         if event.anchor is not None:
-            self.report(mark, "anchors (&name) are not allowed", "use extends: to share values")
+            self.report(mark, "anchors (&name) are not allowed", _SHARING)
         if event.tag is not None:
-            self.report(mark, f"tags ({event.tag}) are not allowed", "write the plain value")
+            tag = printable(event.tag[:80])
+            self.report(mark, f"tags ({tag}) are not allowed", _TAGGED)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(mark, events, depth)
         if isinstance(event, yaml.MappingStartEvent):
@@ -304,9 +330,10 @@ class _Parser:
             key = self._node(event, events, depth + 1)
             value = self._node(next(events), events, depth + 1)
             if not isinstance(key, Scalar):
-                self.report(key.mark, f"a key must be text, found {describe(key)}")
+                hint = "put it in quotes" if isinstance(key, Mapping) else ""
+                self.report(key.mark, f"a key must be text, found {describe(key)}", hint)
             elif key.text == "<<":
-                self.report(key.mark, "merge keys (<<) are not allowed", "use extends:")
+                self.report(key.mark, "merge keys (<<) are not allowed", _SHARING)
             elif key.text in entries:
                 first = entries[key.text].mark.line
                 self.report(key.mark, f"key {quote(key.text)} again; first at line {first}")

@@ -35,7 +35,7 @@ def lineage(path: Path) -> list[Document]:
             are too many.
     """
     shipped = assets.folder("profiles") / f"{BASE_NAME}{library.SUFFIX}"
-    ordered: dict[Path, Document] = {shipped: document.load(shipped)}
+    ordered: dict[Path, Document] = {shipped: _load(shipped)}
     _collect(library.find(BASE_NAME), (), ordered)  # a lab's own defaults, where it has some
     _collect(path, (), ordered)
     return list(ordered.values())
@@ -86,9 +86,7 @@ def _collect(path: Path, chain: tuple[Path, ...], ordered: dict[Path, Document])
     """Add a file after all that it extends; each file counts once."""
     if path in ordered:
         return
-    loaded = document.load(path)
-    if len(ordered) + len(chain) >= MAX_FILES:
-        raise InputError(Message(str(path), f"extends: more than {MAX_FILES} files"))
+    loaded = _load(path)
     problems = [*loaded.problems, *_version_problems(loaded.root)]
     for item in _parents(loaded.root):
         try:
@@ -99,10 +97,17 @@ def _collect(path: Path, chain: tuple[Path, ...], ordered: dict[Path, Document])
             continue
         if parent in (*chain, path):
             cycle = " -> ".join(part.stem for part in (*chain, path, parent))
-            problem = Problem(item.mark, f"extends: goes round in a circle: {cycle}")
-            raise document.refusal([*problems, problem])
+            what, hint = f"extends: goes round in a circle: {cycle}", "remove one of these extends"
+            raise document.refusal([*problems, Problem(item.mark, what, hint)])
+        if parent not in ordered and len(ordered) + len(chain) + 1 >= MAX_FILES:
+            what = f"extends: more than {MAX_FILES} files make up this profile"
+            raise document.refusal([*problems, Problem(item.mark, what, "extend fewer of them")])
         _collect(parent, (*chain, path), ordered)
     ordered[path] = Document(loaded.root, tuple(problems))
+
+
+def _load(path: Path) -> Document:
+    return document.load(path, f"{_VERSION}: 1")
 
 
 def _version_problems(root: Mapping) -> list[Problem]:
@@ -132,6 +137,12 @@ def _merge_values(under: Node, over: Node) -> Node:
         return merge(under, over)
     if isinstance(under, Sequence) and isinstance(over, Sequence):
         known = {item.text for item in under.items if isinstance(item, Scalar)}
-        added = [i for i in over.items if not (isinstance(i, Scalar) and i.text in known)]
-        return Sequence((*under.items, *added), over.mark)
+        added = [
+            (item, over.number(index))
+            for index, item in enumerate(over.items)
+            if not (isinstance(item, Scalar) and item.text in known)
+        ]
+        items = (*under.items, *(item for item, _ in added))
+        numbers = (*map(under.number, range(len(under.items))), *(number for _, number in added))
+        return Sequence(items, over.mark, numbers)
     return over

@@ -12,6 +12,7 @@ from imagekit.errors import InputError, Message
 from imagekit.validation import suggestion
 
 SUFFIX = ".yaml"
+_SUFFIXES = (SUFFIX, ".yml")
 
 # A profile's name is part of an image's name, so it follows the path components of
 # https://github.com/distribution/reference (reference.go): alphanumerics, separated by one
@@ -21,8 +22,8 @@ _LONGEST = 64
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be the name of a profile or a mixin."""
-    return len(text) <= _LONGEST and _NAME.match(text) is not None
+    """Whether a text can be the name of a profile or a mixin; what looks like a file's cannot."""
+    return len(text) <= _LONGEST and not text.endswith(_SUFFIXES) and bool(_NAME.match(text))
 
 
 def folders() -> tuple[Path, ...]:
@@ -42,10 +43,10 @@ def find(name: str) -> Path:
     Raises:
         InputError: there is none; the message says what was meant, or where was looked.
     """
-    if name.endswith((".yaml", ".yml")) or "/" in name:
+    if name.endswith(_SUFFIXES) or "/" in name:
         path = Path(name)
         if not is_name(path.stem):
-            hint = "name the file with lowercase letters, digits, '.', '_' and '-'"
+            hint = "name the file with lowercase letters, digits, ., _ and -"
             raise InputError(Message(printable(name), "the file's stem is no profile name", hint))
         return path
     for folder in folders() if is_name(name) else ():

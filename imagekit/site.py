@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from imagekit import document, validation
-from imagekit.document import Problem
+from imagekit.catalogue import Mirror, table
+from imagekit.document import Entry, Mapping, Mark, Problem, Scalar, printable, quote
 from imagekit.errors import InputError, Message
+
+MIRRORS = ("apt", "pypi", "npm", "conda", "pytorch", "nvidia")
+"""Kinds of mirrors that builds use."""
 
 _DEFAULT_BIND = "127.0.0.1"
 # The tutorial's scheme: blocks of ten, the first student's at 6010.
 _DEFAULT_PORTS = 6010
+_DEFAULT_POLICY = "any"
+
+# Kinds whose address is the root of several repositories; paths are put behind it.
+_ROOTS = frozenset({"apt", "conda", "pytorch", "nvidia"})
+_CLOSED = "closed"
+_DOCKER_HUB = "docker.io"
+_OTHER_NAMES_OF_IT = frozenset({"index.docker.io", "registry-1.docker.io", "hub.docker.com"})
+
+_PEM_BEGINS = b"-----BEGIN CERTIFICATE-----"
+_MAX_PEM_BYTES = 1024 * 1024
 
 # Where the distributions keep CA certificates that an administrator added.
 # Debian and Ubuntu: update-ca-certificates(8). Fedora and RHEL: update-ca-trust(8).
@@ -35,6 +49,19 @@ class Site:
         ca_sources: where these certificates came from, for people.
         bind: address that containers publish their ports on.
         ports: first port of the first block of ten.
+        conda: root of a conda mirror, empty for conda's own default.
+        pytorch: root of a mirror of PyTorch's wheel indexes, or empty.
+        nvidia: root of a mirror of NVIDIA's package repositories, or empty.
+        http_proxy: proxy of builds for http, or empty.
+        https_proxy: the same for https.
+        no_proxy: what is reached without a proxy, with commas between.
+        registry: registry and namespace that images are tagged for, or empty.
+        registries: pairs of a registry's host and the prefix that stands in for it.
+        base_policy: ``any``, ``pull``, ``bootstrap`` or ``local``.
+        cache_from: images that builds may take steps from.
+        cache_inline: whether images say which steps made them.
+        file: the site file, empty for none.
+        values: the file's values with those of its preset, each with its place.
     """
 
     apt: str = ""
@@ -44,15 +71,46 @@ class Site:
     ca_sources: tuple[str, ...] = ()
     bind: str = _DEFAULT_BIND
     ports: int = _DEFAULT_PORTS
+    conda: str = ""
+    pytorch: str = ""
+    nvidia: str = ""
+    http_proxy: str = ""
+    https_proxy: str = ""
+    no_proxy: str = ""
+    registry: str = ""
+    registries: tuple[tuple[str, str], ...] = ()
+    base_policy: str = _DEFAULT_POLICY
+    cache_from: tuple[str, ...] = ()
+    cache_inline: bool = False
+    file: str = field(default="", compare=False)
+    values: Mapping = field(default=Mapping((), Mark("")), compare=False, repr=False)
+
+    def where(self, *path: str | int) -> Mark:
+        """Where the value at ``path`` was written, or the nearest thing around it."""
+        return validation.place(self.values, path)
+
+    def with_profile_mirrors(self, urls: tuple[tuple[str, str], ...]) -> Site:
+        """The same place, with a profile's mirrors where it names none itself.
+
+        Args:
+            urls: pairs of kind and address; kinds that builds do not use are left out.
+        """
+        named = {kind: _root(kind, url) for kind, url in urls if kind in MIRRORS}
+        missing: dict[str, Any] = {
+            kind: url for kind, url in named.items() if not getattr(self, kind)
+        }
+        return replace(self, **missing)
 
     def build_secrets(self) -> dict[str, bytes]:
         """What a build is told of the place, as BuildKit secrets: ids to contents.
 
         ``ca`` is a PEM bundle, ``mirrors`` a list of ``name=URL`` lines that
-        ``templates/build/env.sh`` reads.
+        ``templates/build/env.sh`` reads: the kinds of mirrors, ``http_proxy``,
+        ``https_proxy`` and ``no_proxy``.
         """
-        mirrors = {"apt": self.apt, "pypi": self.pypi, "npm": self.npm}
-        lines = "".join(f"{name}={url}\n" for name, url in mirrors.items() if url)
+        names = (*MIRRORS, "http_proxy", "https_proxy", "no_proxy")
+        values = {name: str(getattr(self, name)) for name in names}
+        lines = "".join(f"{name}={value}\n" for name, value in values.items() if value)
         secrets = {"ca": self.ca_certificates, "mirrors": lines.encode()}
         return {name: data for name, data in secrets.items() if data}
 
@@ -66,26 +124,30 @@ def load(path: str = "") -> Site:
             any, everything has its default.
 
     Raises:
-        InputError: the file, or a certificate that it names, is missing or wrong.
+        InputError: the file, or a certificate that it or the host names, is missing or
+            wrong; with everything that is, in file order.
     """
+    host = _host_certificates()
     file = Path(path) if path else _find()
     if file is None:
-        return _with_certificates({}, ())
-    loaded = document.load(file)
+        return Site(ca_certificates=b"".join(map(_pem, host)), ca_sources=tuple(map(str, host)))
+    loaded = document.load(file, "site: 1")
     checked = validation.validate(loaded.root, "site")
-    problems = [*loaded.problems, *checked.problems]
-    named: list[Path] = []
-    for index, item in enumerate(checked.values.get("ca_certificates", ())):
-        path_of = ("ca_certificates", index)
-        if path_of in checked.bad:
-            continue
-        named.append(file.parent / item)
-        if not named[-1].is_file():
-            mark = validation.place(loaded.root, path_of)
-            problems.append(Problem(mark, f"{validation.dotted(path_of)}: no file {named[-1]}"))
+    problems = [*loaded.problems, *document.beyond(loaded.problems, checked.problems)]
+    sound = validation.prune(loaded.root, checked.bad)
+    mirrors = _mirrors(sound, problems)
+    _check_registries(sound, problems)
+    named, pem = _certificates(sound, file.parent, problems)
     if problems:
         raise document.refusal(problems)
-    return _with_certificates(checked.values, tuple(named))
+    site = _typed(checked.values, mirrors)
+    return replace(
+        site,
+        ca_certificates=b"".join((*map(_pem, host), *pem)),
+        ca_sources=(*map(str, host), *named),
+        file=str(file),
+        values=_effective(sound, mirrors),
+    )
 
 
 def _find() -> Path | None:
@@ -98,19 +160,130 @@ def _find() -> Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
-def _with_certificates(values: dict[str, Any], named: tuple[Path, ...]) -> Site:
-    files = (*_host_certificates(), *named)
-    mirrors = values.get("mirrors", {})
-    run = values.get("run", {})
+def _typed(values: dict[str, Any], mirrors: dict[str, Any]) -> Site:
+    """A valid site without its certificates."""
+    proxy, cache, run = (values.get(key, {}) for key in ("proxy", "cache", "run"))
     return Site(
-        apt=mirrors.get("apt", "").rstrip("/"),
-        pypi=mirrors.get("pypi", ""),
-        npm=mirrors.get("npm", ""),
-        ca_certificates=b"".join(_pem(file) for file in files),
-        ca_sources=tuple(str(file) for file in files),
         bind=run.get("bind", _DEFAULT_BIND),
-        ports=int(run.get("ports", _DEFAULT_PORTS)),
+        ports=run.get("ports", _DEFAULT_PORTS),
+        http_proxy=proxy.get("http", ""),
+        https_proxy=proxy.get("https", ""),
+        no_proxy=",".join(proxy.get("no_proxy", ())),
+        registry=values.get("registry", ""),
+        registries=tuple(values.get("registries", {}).items()),
+        base_policy=values.get("base", {}).get("policy", _DEFAULT_POLICY),
+        cache_from=tuple(cache.get("from", ())),
+        cache_inline=cache.get("inline", False),
+        **mirrors,
     )
+
+
+# ---- mirrors and registries
+
+
+def _mirrors(root: Mapping, problems: list[Problem]) -> dict[str, Any]:
+    """Addresses by kind: a preset's, and over them those that the file names itself."""
+    written = root.get("mirrors")
+    if isinstance(written, Scalar):
+        return _preset(written, ("mirrors",), problems)
+    found: dict[str, str] = {}
+    for entry in written.entries if isinstance(written, Mapping) else ():
+        if isinstance(entry.value, Scalar):
+            if entry.key == "preset":
+                found = {**_preset(entry.value, ("mirrors", "preset"), problems), **found}
+            else:
+                found[entry.key] = _root(entry.key, entry.value.text)
+    return found
+
+
+def _preset(written: Scalar, path: validation.Path, problems: list[Problem]) -> dict[str, str]:
+    """What a mirror site of the catalogue has for builds."""
+    name = written.text
+    live = [row for row in table(Mirror) if row.kind in MIRRORS and row.status != _CLOSED]
+    found = {row.kind: _root(row.kind, row.url) for row in live if row.site == name}
+    if found:
+        return found
+    what, hint = _unusable(name, sorted({row.site for row in live}))
+    problems.append(Problem(written.mark, f"{validation.dotted(path)}: {what}", hint))
+    return {}
+
+
+def _unusable(name: str, known: list[str]) -> tuple[str, str]:
+    """Why a preset has nothing for builds, and what to write instead."""
+    rows = [row for row in table(Mirror) if row.site == name]
+    listed = f"known: {', '.join(known)}"
+    if not rows:
+        return f"{quote(name)} is not in the catalogue", validation.suggestion(name, known)
+    if any(row.status == _CLOSED for row in rows):
+        why = next((f": {row.note}" for row in rows if row.note), "")
+        return f"{quote(name)} no longer works{why}", listed
+    prefix = next((row.url for row in rows if row.kind == "registry"), "")
+    instead = f"write registries: {{{_DOCKER_HUB}: {prefix}}}"
+    return f"{quote(name)} has no packages for builds", instead if prefix else listed
+
+
+def _root(kind: str, url: str) -> str:
+    return url.rstrip("/") if kind in _ROOTS else url
+
+
+def _check_registries(root: Mapping, problems: list[Problem]) -> None:
+    """Refuse names of Docker Hub that no image is called by."""
+    written = root.get("registries")
+    for entry in written.entries if isinstance(written, Mapping) else ():
+        if entry.key in _OTHER_NAMES_OF_IT:
+            what = f"registries.{entry.key}: images of Docker Hub are not called so"
+            problems.append(Problem(entry.mark, what, f'did you mean "{_DOCKER_HUB}"?'))
+
+
+def _effective(root: Mapping, mirrors: dict[str, Any]) -> Mapping:
+    """The file's values, and each of its preset's addresses at the place of the preset."""
+    written = root.get("mirrors")
+    if written is None:
+        return root
+    if isinstance(written, Mapping):
+        entries, preset = written.entries, written.entry("preset")
+        mark = preset.value.mark if preset else written.mark
+    else:
+        mark = written.mark
+        entries = (Entry("preset", mark, written),)
+    said = {entry.key for entry in entries}
+    added = [
+        Entry(kind, mark, Scalar(url, mark)) for kind, url in mirrors.items() if kind not in said
+    ]
+    whole = Mapping((*entries, *added), written.mark)
+    return Mapping(
+        tuple(
+            Entry(entry.key, entry.mark, whole if entry.key == "mirrors" else entry.value)
+            for entry in root.entries
+        ),
+        root.mark,
+    )
+
+
+# ---- certificates
+
+
+def _certificates(
+    root: Mapping, folder: Path, problems: list[Problem]
+) -> tuple[list[str], list[bytes]]:
+    """Paths and contents of the certificates that a site file names."""
+    written = root.get("ca_certificates")
+    paths: list[str] = []
+    contents: list[bytes] = []
+    items = written.items if isinstance(written, document.Sequence) else ()
+    for index, item in enumerate(items):
+        if not isinstance(item, Scalar):
+            continue
+        path = folder / item.text
+        try:
+            contents.append(_pem(path))
+            paths.append(str(path))
+        except InputError as error:
+            key = validation.named(root, ("ca_certificates", index))
+            for message in error.messages:
+                what = f"{key}: {message.where}: {message.what}"
+                problems.append(Problem(item.mark, what, message.hint))
+    return paths, contents
 
 
 def _host_certificates() -> tuple[Path, ...]:
@@ -125,11 +298,19 @@ def _host_certificates() -> tuple[Path, ...]:
 
 
 def _pem(file: Path) -> bytes:
+    """A PEM file's certificates, with plain line ends."""
+    name = printable(str(file))
     try:
-        data = file.read_bytes().replace(b"\r\n", b"\n").strip()
+        if not file.is_file():  # a FIFO or a device would block or never end
+            hint = "the path is relative to the site file's folder"
+            raise InputError(Message(name, "no such file", hint))
+        with file.open("rb") as opened:
+            data = opened.read(_MAX_PEM_BYTES + 1)
     except OSError as error:
-        raise InputError(Message(str(file), f"cannot be read: {error.strerror}")) from error
-    if b"-----BEGIN CERTIFICATE-----" not in data:
-        hint = "convert it: openssl x509 -inform der -in FILE -out FILE.pem"
-        raise InputError(Message(str(file), "not a PEM certificate", hint))
-    return data + b"\n"
+        raise InputError(Message(name, f"cannot be read: {error.strerror}")) from error
+    if len(data) > _MAX_PEM_BYTES:
+        raise InputError(Message(name, f"larger than {_MAX_PEM_BYTES // 1024} KiB"))
+    if _PEM_BEGINS not in data:
+        hint = f"convert it: openssl x509 -inform der -in {name} -out NEW.pem"
+        raise InputError(Message(name, "not a PEM certificate", hint))
+    return data.replace(b"\r\n", b"\n").strip() + b"\n"

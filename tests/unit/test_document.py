@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from imagekit import document
 from imagekit.document import Document, Mapping, Scalar, Sequence
@@ -99,9 +100,9 @@ def test_columns_count_characters_not_bytes() -> None:
     [
         ("a: 1\na: 2", 'f:2:1: key "a" again; first at line 1'),
         ("x:\n  a: 1\n  a: 2", 'f:3:3: key "a" again; first at line 2'),
-        ("a: &a 1", "f:1:4: anchors (&name) are not allowed\n  hint: use extends: to share values"),
-        ("a: *a", "f:1:4: aliases (*name) are not allowed\n  hint: use extends: to share values"),
-        ("a: {<<: 1}", "f:1:5: merge keys (<<) are not allowed\n  hint: use extends:"),
+        ("a: &a 1", "f:1:4: anchors (&name) are not allowed\n  hint: write the value out"),
+        ("a: *a", "f:1:4: aliases (*name) are not allowed\n  hint: write the value out"),
+        ("a: {<<: 1}", "f:1:5: merge keys (<<) are not allowed\n  hint: write the value out"),
         ("a: !!binary aGk=", "tags (tag:yaml.org,2002:binary) are not allowed"),
         ("a: !vault x", "f:1:4: tags (!vault) are not allowed\n  hint: write the plain value"),
         ("a: ! x", "f:1:4: tags (!) are not allowed"),
@@ -123,11 +124,15 @@ def test_columns_count_characters_not_bytes() -> None:
         ("a: \u2028y", "f:1:4: control character U+2028"),
         ("a: abc\u202edef", "f:1:7: control character U+202E"),
         ("a: \u2066x", "f:1:4: control character U+2066"),
+        ("a: x\ufffe", "f:1:5: control character U+FFFE"),
+        ('a: "\\uFFFF"', "f:1:4: control character U+FFFF"),
+        ("a: !%1b[2J x", "f:1:8: not valid YAML"),
+        ("a: !%1bx y", "tags (!\\x1bx) are not allowed"),
         ("[a]: x", "f:1:1: a key must be text, found a list"),
         ("? {a: 1}\n: x", "f:1:3: a key must be text, found a mapping"),
         ("%YAML 1.1\n---\na: 1", "YAML directives are not allowed"),
         ("%TAG ! tag:x,2000:\n---\na: 1", "YAML directives are not allowed"),
-        ("a: 1\n---\nb: 2", "f:2:1: a second document\n  hint: one profile a file"),
+        ("a: 1\n---\nb: 2", "f:2:1: a second document\n  hint: one a file"),
         ("a: [1", "not valid YAML"),
         ("a: 'x", "not valid YAML"),
         ("a: @x", "not valid YAML"),
@@ -144,6 +149,62 @@ def test_what_could_hide_a_mistake_is_refused_with_its_place(text: str, message:
 
 def test_a_tab_in_the_indentation_is_called_a_tab() -> None:
     assert "tab" in messages("a:\n\tb: 1")[0]
+
+
+# What people get wrong, and what both of PyYAML's parsers have to make of it.
+SYNTAX = [
+    ("a: [1", "expected , or ]", "the list that begins at line 1, column 4"),
+    ("a: {b: c", "expected , or }", "the mapping that begins at line 1, column 4"),
+    ("a: 'x", "a quote is not closed", "it begins at line 1, column 4"),
+    ("a: '\n---\n'", "a quote is not closed", "it begins at line 1, column 4"),
+    ('a: "\\q"', "no such escape sequence", "single quotes"),
+    ('a: "\\u12"', "no such escape sequence", "single quotes"),
+    ("a: @x", "cannot begin with this character", "quotes"),
+    ("a: %x", "cannot begin with this character", "quotes"),
+    ("a: ]", "cannot begin with this character", "quotes"),
+    ("a: b: c", "a colon where none can be", "quote a value"),
+    ("a:\n  b: 1\n c: 2", "expected a new key here", "line 1, column 1"),
+    ("a:\n  - x\n y: 1", "expected a new key here", "line 1, column 1"),
+    ('a: "b" c', "expected a new key here", "line 1, column 1"),
+    ("- a\nb: 1", "expected a new item", "line 1, column 1"),
+    ("a: x\nfoo\nb: 1", "a key without a colon", "key: value"),
+    ("a: - x", "a list item where none can be", "a line of its own"),
+    ("a: |x\n b", "after | or > comes a line break", "next line"),
+    ("a: *", "cannot begin with *", "quotes"),
+    ("a: &", "cannot begin with &", "quotes"),
+    ("a: !<x", "cannot begin with !", "quotes"),
+    ("a: !e!x y", "cannot begin with !", "quotes"),
+    ("a:\n\tb: 1", "a tab in the indentation", "spaces"),
+    ("a: b\n\tc", "a tab in the indentation", "spaces"),
+    ("%YAML 9.9\n---\na: 1", "directives are not allowed", "%"),
+    ("%YAML 1.1\n%YAML 1.1\n---\na: 1", "directives are not allowed", "%"),
+    ("{a: 1}}", "something follows the end", "a bracket too many"),
+    ("a:\n\u00a0- b\nc: 1", "an invisible character U+00A0 in the indentation", "spaces"),
+    ("a: 1\nb：2\nc: 3", "a colon of another script", "write :"),
+    ("a：\n  b: 2", "a colon of another script", "write :"),
+]
+
+
+@pytest.mark.parametrize("parser", ["CSafeLoader", "SafeLoader"])
+@pytest.mark.parametrize(("text", "what", "hint"), SYNTAX)
+def test_what_is_no_yaml_is_explained(
+    monkeypatch: pytest.MonkeyPatch, parser: str, text: str, what: str, hint: str
+) -> None:
+    monkeypatch.setattr(yaml, "CSafeLoader", getattr(yaml, parser), raising=False)
+    (found,) = messages(text)
+    assert f"not valid YAML: {what}" in found or f"value {what}" in found
+    assert hint in found.partition("\n  hint: ")[2]
+
+
+@pytest.mark.parametrize("text", ["a: 1\n\rb", "a: 1\r\rb", "a: 1\r\n\r\nb", "\r\r\r:\r\r- ]"])
+def test_lines_are_counted_as_yaml_counts_them(text: str) -> None:
+    (found,) = messages(text)
+    assert found.startswith(("f:3:", "f:4:", "f:5:", "f:6:")), found
+
+
+def test_who_forgot_the_first_line_is_told() -> None:
+    with pytest.raises(InputError, match="begin with site: 1"):
+        document.parse("", "f", "site: 1")
 
 
 def test_everything_wrong_is_said_at_once_in_file_order() -> None:

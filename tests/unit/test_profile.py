@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit import inherit, profile
+from imagekit import assets, inherit, profile
 from imagekit.errors import InputError
 from imagekit.plan.resolve import resolve
 
@@ -83,7 +83,9 @@ def test_names_are_sorted_and_without_mixins(write: Write) -> None:
     write("profile: 1", "profiles/a.yaml")
     write("profile: 1", "profiles/_mixin.yaml")
     write("no profile", "profiles/readme.md")
-    assert profile.names() == ("a", "b", "debian12-desktop")
+    shipped = {path.stem for path in assets.folder("profiles").glob("[!_]*.yaml")}
+    assert profile.names() == tuple(sorted({"a", "b", *shipped}))
+    assert "debian12-desktop" in shipped
 
 
 @pytest.mark.parametrize("name", ["My Lab", "Über", "-x", "x" * 64])
@@ -101,7 +103,8 @@ def test_only_files_are_listed(place: Path, kind: str) -> None:
         (folder / "x.yaml").mkdir()
     else:
         (folder / "x.yaml").symlink_to("nowhere")
-    assert profile.names() == ("debian12-desktop",)
+    assert "debian12-desktop" in profile.names()
+    assert "x" not in profile.names()
 
 
 # ---- merging
@@ -121,7 +124,7 @@ def test_extending_merges_mappings_replaces_scalars_and_appends_lists(write: Wri
     found = profile.load(name)
     assert found.problems == ()
     assert found.description == "a"
-    assert (found.user_name, found.user_uid, found.user_sudo) == ("b", 2000, False)
+    assert (found.user.name, found.user.uid, found.user.sudo) == ("b", 2000, False)
     assert found.apt == ("vim", "htop", "tmux", "git")
     assert found.env == (("A", "1"), ("B", "2"))
 
@@ -171,15 +174,18 @@ def test_a_circle_shows_its_path(write: Write) -> None:
 
 def test_a_file_that_extends_itself_is_a_circle(write: Write) -> None:
     name = write("profile: 1\nextends: [x]", "profiles/x.yaml")
-    assert refusal(name) == [
-        "profiles/x.yaml:2:11: extends: goes round in a circle: x -> x",
-    ]
+    (found,) = refusal(name)
+    assert found == (
+        "profiles/x.yaml:2:11: extends: goes round in a circle: x -> x\n"
+        "  hint: remove one of these extends"
+    )
 
 
 def test_a_chain_has_an_end(write: Write) -> None:
     for number in range(inherit.MAX_FILES + 5):
         write(f"profile: 1\nextends: [_c{number + 1}]", f"profiles/_c{number}.yaml")
     (found,) = refusal(write("profile: 1\nextends: [_c0]"))
+    assert found.startswith("profiles/_c")
     assert "extends: more than 20 files" in found
 
 
@@ -215,7 +221,20 @@ def test_a_near_miss_of_a_mixin_is_suggested(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    "item", ["../x", "/etc/passwd", "a/b", "X", "'a b'", "[a]", "{a: b}", "''", "x.yaml/.."]
+    "item",
+    [
+        "x.yaml",
+        "_desktop-zh.yml",
+        "../x",
+        "/etc/passwd",
+        "a/b",
+        "X",
+        "'a b'",
+        "[a]",
+        "{a: b}",
+        "''",
+        "x.yaml/..",
+    ],
 )
 def test_only_names_can_be_extended(write: Write, item: str) -> None:
     found = refusal(write(f"profile: 1\nextends: [{item}]"))
@@ -240,7 +259,44 @@ def test_a_file_that_is_extended_must_be_of_this_version(write: Write) -> None:
 def test_defaults_stand_in_for_what_is_wrong(write: Write) -> None:
     found = profile.load(write("profile: 1\nuser: [x]\nlocale: {lang: [a], timezone: UTC}\nenv: 1"))
     assert len(found.problems) == 3
-    assert (found.user_name, found.lang, found.timezone) == ("lab", "en_US.UTF-8", "UTC")
+    assert (found.user.name, found.lang, found.timezone) == ("lab", "en_US.UTF-8", "UTC")
+    assert found.wrong == {"user", "locale", "env"}
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("framework: {name: x, version: 2}", 1),
+        ("framework: {nmae: jax}", 2),
+        ("files: [{path: x, text: y}]", 1),
+        ("files: [{text: [y]}]", 2),
+        ("files: [{path: /x, mode: 1, from: .., text: 3}, {}]", 5),
+        ("profile: []", 1),
+        ("cuda: {version: [1]}", 1),
+        ("mirrors: {preset: [1], keep: 2, apt: 3}", 3),
+    ],
+)
+def test_what_needs_something_wrong_is_left_out_with_it(
+    write: Write, text: str, count: int
+) -> None:
+    start = "" if text.startswith("profile") else "profile: 1\n"
+    found = profile.load(write(f"{start}{text}"))
+    assert len(found.problems) == count
+    assert (found.framework, found.files) == (None, ())
+
+
+def test_items_are_called_by_their_places_in_the_file_that_wrote_them(write: Write) -> None:
+    write("profile: 1\nfiles: [{path: /a, text: a}, {path: b, text: b}]", "profiles/_a.yaml")
+    found = profile.load(
+        write("profile: 1\nextends: [_a]\nfiles: [{path: c, text: c}, {path: /d, text: d}]")
+    )
+    assert [problem.what.partition(":")[0] for problem in found.problems] == [
+        "files[1].path",
+        "files[0].path",
+    ]
+    assert [file.path for file in found.files] == ["/a", "/d"]
+    assert found.key("files", 1, "path") == "files[1].path"
+    assert str(found.where("files", 1, "path")) == "x.yaml:3:36"
 
 
 def test_no_text_whatever_makes_the_loader_crash(write: Write) -> None:
@@ -284,7 +340,7 @@ def test_overrides_win_over_the_files(write: Write) -> None:
     )
     found = profile.load(name, overrides)
     assert found.problems == ()
-    assert (found.user_name, found.user_uid) == ("li", 2000)
+    assert (found.user.name, found.user.uid) == ("li", 2000)
     assert found.desktop is not None
     assert found.env == (("OPTS", "a=b.c"),)
     assert found.apt[-2:] == ("git", "tmux")
@@ -298,9 +354,12 @@ def test_overrides_win_over_the_files(write: Write) -> None:
         ("=x", "--set =x: not of the form key.path=value"),
         ("user..name=x", "--set user..name=x: not of the form key.path=value"),
         ("user.nmae=x", '--set user.nmae=x: user.nmae: unknown key\n  hint: did you mean "name"?'),
-        ("user.uid=0755", '--set user.uid=0755: user.uid: expected a user id, found "0755"'),
+        (
+            "user.uid=0755",
+            '--set user.uid=0755: user.uid: expected a user id from 1000 to 59999, found "0755"',
+        ),
         ("user.sudo=yes", '--set user.sudo=yes: user.sudo: expected true or false, found "yes"'),
-        ("user=x", "--set user=x: user: expected a mapping with name, uid and sudo"),
+        ("user=x", "--set user=x: user: expected a mapping with name, uid"),
         ("user.name=root", '--set user.name=root: user.name: "root" is a system account'),
         ("packages.apt=[V]", "--set packages.apt=[V]: packages.apt[0]: "),
         ("packages.apt.0=vim", "packages.apt: expected a list"),

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from imagekit import document, validation
-from imagekit.validation import dotted, suggestion
+from imagekit import document, explain, suggest, validation
+from imagekit.validation import dotted, named, suggestion
 
 SCHEMAS = ("profile", "site")
 
@@ -46,8 +46,8 @@ def test_a_schema_is_valid_itself(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_keyword_that_can_be_violated_has_words(name: str) -> None:
-    said = {"required", "enum", "type", "const", "pattern", "multipleOf", "anyOf"}
-    said |= {"additionalProperties", "propertyNames", *validation._LIMITS}
+    said = {"required", "enum", "type", "const", "pattern", "multipleOf", "anyOf", "oneOf"}
+    said |= {"additionalProperties", "propertyNames", "uniqueItems", *explain.LIMITS}
     silent = {"$schema", "$id", "$defs", "$ref", "title", "description", "examples"}
     structure = {"properties", "items"}
     for rule in rules(validation.schema(name)):
@@ -74,13 +74,40 @@ def test_every_list_and_free_text_has_a_limit(name: str) -> None:
             assert "maxItems" in rule, rule["title"]
 
 
+def examples(rule: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    """Every example of a schema as a document: a path of keys, and the text there."""
+    for example in rule.get("examples", ()):
+        yield path, str(example)
+    if "properties" in rule and rule.get("title", "").startswith("a mapping with"):
+        assert rule.get("examples"), path
+    for branch in rule.get("anyOf", ()):
+        yield from examples(branch, path)
+    for key, below in rule.get("properties", {}).items():
+        yield from examples(below, f"{path}.{key}" if path else key)
+
+
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_example_is_right(name: str) -> None:
+    for path, example in examples(validation.schema(name), ""):
+        *around, key = path.split(".")
+        text = "".join(f"{{{outer}: " for outer in around) + f"{{{key}: {example}" + "}"
+        text += "}" * len(around)
+        root = document.parse(text, "f").root
+        wrong = [
+            problem
+            for problem in validation.validate(root, name).problems
+            if "missing key" not in problem.what
+        ]
+        assert wrong == [], path
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_rule_says_what_is_right_with_an_example(name: str) -> None:
     schema = validation.schema(name)
-    for key, rule in schema["properties"].items():
-        for example in rule.get("examples", ()):
-            _, wrong = check("" if key == name else f"{key}: {example}", name)
-            assert wrong == []
+    for rule in rules(schema):
+        if rule is not schema and rule.keys() & {"pattern", "enum", "const"}:
+            assert rule["title"], rule
+            assert rule["examples"], rule
 
 
 # ---- types
@@ -110,15 +137,41 @@ def test_texts_become_what_the_schema_asks_for() -> None:
 def test_only_plain_decimal_digits_are_a_whole_number(text: str) -> None:
     _, wrong = check(f"user: {{uid: '{text}'}}")
     assert len(wrong) == 1
-    assert "f:2:13: user.uid: expected a user id, found " in wrong[0]
+    assert "f:2:13: user.uid: expected a user id from 1000 to 59999, found " in wrong[0]
 
 
-@pytest.mark.parametrize("text", ["yes", "no", "on", "True", "FALSE", "1", "0", "", "y"])
-def test_only_true_and_false_are_a_boolean(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        *((yes, "did you mean true?") for yes in ("yes", "on", "True", "1", "y")),
+        *((no, "did you mean false?") for no in ("no", "off", "FALSE", "0", "n")),
+        ("", "for instance true"),
+        ("maybe", "for instance true"),
+    ],
+)
+def test_only_true_and_false_are_a_boolean(text: str, hint: str) -> None:
     _, wrong = check(f"user: {{sudo: '{text}'}}")
-    assert wrong == [
-        f'f:2:14: user.sudo: expected true or false, found "{text}"\n  hint: for instance true'
-    ]
+    assert wrong == [f'f:2:14: user.sudo: expected true or false, found "{text}"\n  hint: {hint}']
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("cuda: 12.2", {"cuda": "12.2"}),
+        ("cuda: 10.0", {"cuda": "10.0"}),
+        ("cuda: 12", {"cuda": "12"}),
+        ("cuda: true", {"cuda": "true"}),
+        ("cuda: {version: 10.10, cudnn: 8.9.7.29}", {"version": "10.10", "cudnn": "8.9.7.29"}),
+        ("python: 3.10", {"python": "3.10"}),
+        ("framework: {name: jax, version: 0.10}", {"name": "jax", "version": "0.10"}),
+        ("mirrors: tuna", {"mirrors": "tuna"}),
+        ("framework: none", {"framework": "none"}),
+    ],
+)
+def test_versions_stay_as_they_are_written(text: str, values: dict[str, str]) -> None:
+    found, wrong = check(text)
+    assert wrong == []
+    assert found in ({"profile": 1, **values}, {"profile": 1, text.partition(":")[0]: values})
 
 
 # ---- messages
@@ -134,13 +187,16 @@ def test_only_true_and_false_are_a_boolean(text: str) -> None:
         ),
         (
             "desktop: [a]",
-            "f:2:10: desktop: expected true or false or a mapping, found a list",
+            (
+                "f:2:10: desktop: expected true, false, or a mapping with session, geometry, "
+                "depth and applications, found a list\n  hint: for instance {session: xfce}"
+            ),
         ),
         (
             "desktop: maybe",
             (
-                "f:2:10: desktop: expected true, false, or the desktop's settings, "
-                'found "maybe"\n  hint: for instance {session: xfce}'
+                "f:2:10: desktop: expected true, false, or a mapping with session, geometry, "
+                'depth and applications, found "maybe"\n  hint: for instance {session: xfce}'
             ),
         ),
         (
@@ -167,7 +223,8 @@ def test_only_true_and_false_are_a_boolean(text: str) -> None:
         (
             "user:",
             (
-                "f:2:6: user: expected a mapping with name, uid and sudo, found no value\n"
+                "f:2:6: user: expected a mapping with name, uid, gid, groups, shell and sudo, "
+                "found no value\n"
                 "  hint: for instance {name: lab, uid: 1000, sudo: true}"
             ),
         ),
@@ -182,7 +239,8 @@ def test_only_true_and_false_are_a_boolean(text: str) -> None:
         (
             "env: {A B: x}",
             (
-                'f:2:7: env: key "A B" is not a variable name: letters, digits and _\n'
+                'f:2:7: env: key "A B" is not a variable name: letters, digits and _, no digit '
+                "first, at most 64\n"
                 "  hint: for instance EDITOR"
             ),
         ),
@@ -212,7 +270,7 @@ def test_another_version_of_the_format_is_one_mistake(version: str) -> None:
 def test_a_missing_version_is_said() -> None:
     root = document.parse("description: x", "f").root
     found = [str(problem.message) for problem in validation.validate(root, "profile").problems]
-    assert found == ['f:1:1: missing key "profile"']
+    assert found == ['f:1:1: missing key "profile"\n  hint: write profile: 1']
 
 
 def test_all_violations_come_in_file_order() -> None:
@@ -221,6 +279,15 @@ def test_all_violations_come_in_file_order() -> None:
     )
     places = [message.partition(": ")[0] for message in wrong]
     assert places == ["f:2:13", "f:2:22", "f:3:7", "f:3:16", "f:4:18", "f:4:26", "f:4:31", "f:5:1"]
+
+
+def test_items_are_called_by_their_places_in_their_own_list() -> None:
+    root = document.parse("a: [{b: [x, y]}, {b: [z]}]", "f").root
+    left = validation.prune(root, frozenset([("a", 0, "b", 0)]))
+    assert named(left, ("a", 0, "b", 0)) == "a[0].b[1]"
+    again = validation.prune(left, frozenset([("a", 0)]))
+    assert named(again, ("a", 0, "b", 0)) == "a[1].b[0]"
+    assert str(validation.place(again, ("a", 0, "b", 0))) == "f:1:23"
 
 
 def test_the_rest_of_a_document_is_left_when_what_is_wrong_is_pruned() -> None:
@@ -277,11 +344,65 @@ def test_what_is_no_first_port_of_a_block_is_refused(port: str) -> None:
 def test_paths_are_dotted_for_people() -> None:
     assert dotted(()) == ""
     assert dotted(("packages", "apt", 2)) == "packages.apt[2]"
+    assert dotted(("env", "A B", "")) == 'env."A B".""'
+    assert dotted(("a\n", "b\x1b")) == '"a\\n"."b\\x1b"'
 
 
 def test_a_near_miss_is_suggested_and_otherwise_all_is_listed() -> None:
     assert suggestion("debain12", ["debian12", "x"]) == 'did you mean "debian12"?'
     assert suggestion("zzz", ["b", "a"]) == "known: a, b"
+    assert suggestion("pipy", ["pypi", "apt"]) == 'did you mean "pypi"?'
+    assert suggestion("zzz", []) == ""
+    assert suggestion("zzz", [f"a{n:02}" for n in range(50)]).endswith("a29 and 20 more")
+    assert suggestion("d" * 10_000, ["desktop"]) == "known: desktop"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "meant"),
+    [
+        ("3.1", ("python",), "3.10"),
+        ("3.11.4", ("python",), "3.11"),
+        ("v3.12", ("python",), "3.12"),
+        ("3.2", ("python",), ""),
+        ("12.4.1", ("cuda", "version"), "12.4"),
+        (" 12.4\n", ("cuda", "version"), "12.4"),
+        ("vim tmux", ("packages", "apt"), ""),
+        ("foo/stable", ("packages", "apt"), ""),
+        ("./foo.deb", ("packages", "apt"), ""),
+        ("7", ("packages", "apt"), ""),
+        ("1920 × 1080", ("desktop", "geometry"), "1920x1080"),
+        ("x" * 10_000, ("user", "name"), ""),
+    ],
+)
+def test_only_what_surely_was_meant_is_suggested(
+    text: str, path: tuple[str, ...], meant: str
+) -> None:
+    rule = validation.schema("profile")
+    for key in path:
+        rule = rule["properties"][key]
+        rule = rule["anyOf"][1] if "anyOf" in rule else rule
+    rule = rule.get("items", rule)
+    assert suggest.repaired(text, rule["pattern"]) == meant
+
+
+@pytest.mark.parametrize("text", ["\\n\\uaa4e", "\\n\\u200b", " \\uE000"])
+def test_what_is_suggested_is_shown_escaped(text: str) -> None:
+    for document_of in (f'env: {{A: "{text}"}}', f'user: {{name: "{text}"}}', f'"{text}": 1'):
+        for message in check(document_of)[1]:
+            assert message.replace("\n  hint: ", "").isprintable()
+
+
+def test_of_a_crowd_only_its_size_is_said() -> None:
+    items = ", ".join(f"X{number}" for number in range(501))
+    _, wrong = check(f"packages: {{apt: [{items}]}}\nuser: {{uid: 1}}")
+    assert len(wrong) == 2
+    assert wrong[0] == "f:2:17: packages.apt: too many items; the most is 500"
+
+
+def test_passwords_in_addresses_are_not_repeated() -> None:
+    _, wrong = check("mirrors: {apt: 'http://me:hunter2@x/'}", "site")
+    assert "hunter2" not in wrong[0]
+    assert '"http://…@x/"' in wrong[0]
 
 
 @pytest.mark.parametrize(
@@ -300,6 +421,6 @@ def test_a_near_miss_is_suggested_and_otherwise_all_is_listed() -> None:
 def test_a_document_of_mistakes_takes_no_more_than_a_moment(text: str) -> None:
     began = time.process_time()
     _, wrong = check(text)
-    assert time.process_time() - began < 1.5
+    assert time.process_time() - began < 1
     assert wrong
     assert all(re.match(r"f:\d+:\d+: ", message) for message in wrong)
