@@ -6,55 +6,58 @@ the place in the profile and what would be right.
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from pathlib import Path
-from typing import Protocol
-
-import tzdata
+from dataclasses import dataclass
 
 from imagekit import catalogue
-from imagekit.catalogue import OsRelease
+from imagekit.catalogue import CudaRecipe, OsRelease
 from imagekit.document import Mark, Problem, quote, refusal
-from imagekit.plan.model import Desktop, Locale, Os, Plan, Sshd, User
-from imagekit.profile import DesktopChoice, Profile
+from imagekit.plan import environment, features
+from imagekit.plan.base_image import given_base
+from imagekit.plan.choose import Refusal, choose
+from imagekit.plan.files import files
+from imagekit.plan.mirrors import kept, mirrors
+from imagekit.plan.model import Desktop, Locale, Os, Plan, Sshd
+from imagekit.plan.reasons import Choice, reasons
+from imagekit.plan.stack import IMAGE, RECIPE, Stack, has_channels
+from imagekit.profile import Profile
 from imagekit.validation import suggestion
 
-_DEFAULT_SESSION = "xfce"
-_DEFAULT_GEOMETRY = "1600x900"
-_ENGLISH = "en_US.UTF-8"
-
-# Users and groups of Debian's base-passwd (users-and-groups(7) there), and those of the
-# services that images install: a user gets a group of the same name.
-_RESERVED_USERS = frozenset(
-    "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc _apt "  # noqa: SIM905
-    "nobody nogroup adm tty disk kmem dialout fax voice cdrom floppy tape sudo audio dip operator "
-    "src shadow utmp video sasl plugdev staff users render kvm input sgx crontab netdev ssh _ssh "
-    "sshd messagebus systemd-network systemd-journal systemd-timesync".split()
-)
-# The image sets these itself, the runtime owns them, or they load code into every process.
-_RESERVED_ENV = frozenset(
-    "PATH HOME USER LOGNAME SHELL LANG LC_ALL TZ DISPLAY LD_PRELOAD LD_AUDIT LD_LIBRARY_PATH "  # noqa: SIM905
-    "NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES VNC_PASSWORD".split()
-)
-# The words of BuildKit's check SecretsUsedInArgOrEnv, and those that make a name harmless
-# (https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/).
-_SECRET_WORD = re.compile(
-    r"(^|_)(apikey|auth|credentials?|key|password|pword|passwd|secret|token)($|_)", re.IGNORECASE
-)
-_HARMLESS_WORD = re.compile(r"(^|_)(public|file|version)($|_)", re.IGNORECASE)
+__all__ = ["Choice", "Decision", "decide", "resolve"]
 
 # The plan stands in a label of the Dockerfile, and BuildKit takes no line of more than
 # 65,535 bytes (bufio.MaxScanTokenSize, which its parser reads lines with).
 _MAX_PLAN_BYTES = 60_000
 
+_STACK_KEYS = frozenset({"base", "cuda", "framework", "python"})
 
-class _Refuse(Protocol):
-    def __call__(self, mark: Mark, what: str, hint: str) -> None: ...
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A plan, and how it came about.
+
+    Attributes:
+        plan: the plan.
+        choices: why it is so, one line for each decision about the stack.
+        mirrors: what the profile wants to build with where the site does not say: pairs of
+            kind and address.
+    """
+
+    plan: Plan
+    choices: tuple[Choice, ...]
+    mirrors: tuple[tuple[str, str], ...]
 
 
 def resolve(profile: Profile) -> Plan:
     """Make every decision that the profile leaves open.
+
+    Raises:
+        InputError: with everything that is wrong or does not fit, in file order.
+    """
+    return decide(profile).plan
+
+
+def decide(profile: Profile) -> Decision:
+    """The same as ``resolve``, with the reasons.
 
     Raises:
         InputError: with everything that is wrong or does not fit, in file order.
@@ -64,112 +67,139 @@ def resolve(profile: Profile) -> Plan:
     def refuse(mark: Mark, what: str, hint: str) -> None:
         problems.append(Problem(mark, what, hint))
 
-    release = _release(profile, refuse)
-    desktop = _desktop(profile, release, refuse)
-    locale = _locale(profile, refuse)
-    _check_user(profile, refuse)
-    _check_env(profile, refuse)
-    if problems:
+    stack = _stack(profile, problems)
+    release = stack.os if stack else _some_release(profile)
+    desktop = features.desktop(profile, release, refuse)
+    locale = features.locale(profile, release, refuse)
+    user = features.user(profile, refuse)
+    features.check_env(profile, refuse)
+    features.check_labels(profile, refuse)
+    named = mirrors(profile, refuse)
+    contents = files(profile, refuse)
+    if problems or stack is None:
         raise refusal(problems)
     plan = Plan(
         profile=profile.name,
         description=profile.description,
-        os=Os(release.id, release.image, release.suite),
-        user=User(profile.user_name, profile.user_uid, profile.user_sudo),
+        os=Os(release.id, environment.base_image(stack, profile.image), release.suite),
+        user=user,
         sshd=None if profile.sshd_password is None else Sshd(profile.sshd_password),
         desktop=desktop,
+        jupyter=profile.jupyter,
+        conda=profile.conda,
         locale=locale,
-        apt=_apt(profile, release, desktop, locale),
+        cuda=environment.cuda(stack),
+        framework=environment.framework(stack),
+        python=environment.python(profile, stack),
+        mirrors=kept(profile, named),
+        apt=_apt(profile, stack, desktop, locale),
         env=profile.env,
+        labels=profile.labels,
+        files=contents,
+        health=features.health(profile),
     )
     size = len(plan.to_json().replace("\\", "\\\\").replace('"', '\\"'))
     if size > _MAX_PLAN_BYTES:
         what = f"packages and env are too long together: {size} bytes of {_MAX_PLAN_BYTES}"
         raise refusal([Problem(profile.where(), what, "put long values into files")])
-    return plan
+    return Decision(plan, reasons(profile, plan, stack), named)
 
 
-def _release(profile: Profile, refuse: _Refuse) -> OsRelease:
+def _stack(profile: Profile, problems: list[Problem]) -> Stack | None:
+    """What stands on what; None after noting why there is nothing."""
+    before = len(problems)
+
+    def refuse(mark: Mark, what: str, hint: str) -> None:
+        problems.append(Problem(mark, what, hint))
+
+    if profile.wrong & _STACK_KEYS:
+        return None  # what is wrong with them is said already, and more would follow from it
+    _check_release(profile, problems)
+    base = given_base(profile, refuse)
+    if len(problems) > before:
+        return None
+    chosen = choose(profile, base)
+    if isinstance(chosen, Refusal):
+        problems.append(chosen.problem(profile))
+        return None
+    _check_image_python(profile, chosen, problems)
+    if profile.conda and not has_channels(chosen.os):
+        what = f"conda: what installs it does not run on {chosen.os.id}"
+        problems.append(Problem(profile.where("conda"), what, "choose a newer release"))
+    return chosen
+
+
+def _check_image_python(profile: Profile, stack: Stack, problems: list[Problem]) -> None:
+    """Refuse what would need an environment beside a framework in the image's own Python."""
+    if stack.python.source != IMAGE:
+        return
+    asked = {
+        ("jupyter",): profile.jupyter,
+        ("packages", "pip"): profile.pip,
+        ("packages", "npm"): profile.npm,
+    }
+    for path, value in asked.items():
+        if value:
+            what = f"{'.'.join(path)}: the framework lies in the base image's own Python, "
+            hint = "leave base.image out, so that the framework gets an environment"
+            mark = profile.where(*path)
+            problems.append(Problem(mark, f"{what}beside which there is no environment", hint))
+
+
+def _check_release(profile: Profile, problems: list[Problem]) -> None:
     releases = catalogue.os_releases()
-    preferred = next(iter(releases.values()))
     if profile.os is None:
-        return preferred
+        return
+    mark = profile.where("base", "os")
     if profile.os not in releases:
         what = f"base.os: {quote(profile.os)} is not in the catalogue"
-        refuse(profile.where("base", "os"), what, suggestion(profile.os, list(releases)))
-        return preferred
-    return releases[profile.os]
+        usable = [name for name, release in releases.items() if release.packages]
+        problems.append(Problem(mark, what, suggestion(profile.os, usable)))
+    elif not releases[profile.os].packages:
+        row = releases[profile.os]
+        what = f"base.os: {profile.os}: {row.note}"
+        problems.append(Problem(mark, f"{what} (source: {row.source}, {row.date})"))
 
 
-def _desktop(profile: Profile, release: OsRelease, refuse: _Refuse) -> Desktop | None:
-    choice: DesktopChoice | None = profile.desktop
-    if choice is None:
-        return None
-    session = _DEFAULT_SESSION if choice.session is None else choice.session
-    sessions = catalogue.desktop_sessions(release)
-    if session not in sessions:
-        what = f"desktop.session: {quote(session)} is not available on {release.id}"
-        refuse(profile.where("desktop", "session"), what, suggestion(session, list(sessions)))
-    return Desktop(session, choice.geometry or _DEFAULT_GEOMETRY)
-
-
-def _locale(profile: Profile, refuse: _Refuse) -> Locale:
-    languages = catalogue.languages()
-    if profile.lang not in languages:
-        what = f"locale.lang: {quote(profile.lang)} is not in the catalogue"
-        refuse(profile.where("locale", "lang"), what, suggestion(profile.lang, list(languages)))
-    if profile.timezone not in _timezones():
-        what = f"locale.timezone: no time zone {quote(profile.timezone)}"
-        hint = suggestion(profile.timezone, sorted(_timezones()))
-        if hint.startswith("known"):
-            hint = "an IANA name such as Asia/Shanghai"
-        refuse(profile.where("locale", "timezone"), what, hint)
-    language = languages.get(profile.lang)
-    generate = sorted({profile.lang, _ENGLISH} - {"C.UTF-8"})
-    return Locale(
-        lang=profile.lang,
-        timezone=profile.timezone,
-        generate=tuple(generate),
-        fonts=language.fonts if language else (),
-    )
-
-
-@cache
-def _timezones() -> frozenset[str]:
-    """The IANA data base's names, from the tzdata package: the same on every host."""
-    return frozenset((Path(tzdata.__file__).parent / "zones").read_text("ascii").split())
-
-
-def _check_user(profile: Profile, refuse: _Refuse) -> None:
-    if profile.user_name in _RESERVED_USERS:
-        what = f"user.name: {quote(profile.user_name)} is a system account"
-        refuse(profile.where("user", "name"), what, "for instance lab")
-
-
-def _check_env(profile: Profile, refuse: _Refuse) -> None:
-    for name, _ in profile.env:
-        mark = profile.where("env", name)
-        if name.upper() in _RESERVED_ENV:
-            refuse(mark, f"env.{name}: set by imagekit itself", "choose another name")
-        elif _SECRET_WORD.search(name) and not _HARMLESS_WORD.search(name):
-            hint = (
-                "everyone can read an image's environment; hand secrets to the container as files"
-            )
-            refuse(mark, f"env.{name}: looks like a secret", hint)
+def _some_release(profile: Profile) -> OsRelease:
+    """A release to check the rest of a profile with whose stack was refused."""
+    releases = catalogue.os_releases()
+    wanted = releases.get(profile.os or "")
+    return wanted if wanted and wanted.packages else next(iter(releases.values()))
 
 
 def _apt(
-    profile: Profile, release: OsRelease, desktop: Desktop | None, locale: Locale
+    profile: Profile, stack: Stack, desktop: Desktop | None, locale: Locale
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The apt trunk's layers, what changes least and what most images share first."""
-    layers: list[tuple[str, tuple[str, ...]]] = [("base", release.packages["base"])]
+    packages = stack.os.packages
+    layers: list[tuple[str, tuple[str, ...]]] = [("base", packages["base"])]
+    recipe = stack.cuda.row
+    if stack.cuda.source == RECIPE and isinstance(recipe, CudaRecipe):
+        layers.append(("cuda", recipe.packages))
     if profile.sshd_password is not None:
-        layers.append(("sshd", release.packages["sshd"]))
+        layers.append(("sshd", packages["sshd"]))
     if desktop is not None:
-        session = release.packages.get(f"desktop.{desktop.session}", ())
-        layers.append(("desktop", (*release.packages["desktop"], *session)))
-        if locale.fonts:
-            layers.append(("locale", locale.fonts))
-    if profile.apt:
-        layers.append(("packages", profile.apt))
-    return tuple((feature, tuple(sorted(set(names)))) for feature, names in layers)
+        names = [*packages["desktop"], *packages[f"desktop.{desktop.session}"]]
+        for group in desktop.applications:
+            key = features.APPLICATION + group
+            spoken = locale.lang.partition(".")[0]
+            names += (*packages[key], *packages.get(f"{key}@{spoken}", ()))
+        layers.append(("desktop", tuple(names)))
+    typed = packages[features.INPUT + locale.input_method] if locale.input_method else ()
+    shown = locale.fonts if desktop is not None or profile.fonts else ()
+    if shown or typed:
+        layers.append(("locale", (*shown, *typed)))
+    layers.append(("python", _interpreter(profile, stack)))
+    if profile.user.shell != "bash":
+        layers.append(("user", (profile.user.shell,)))
+    layers.append(("packages", profile.apt))
+    return tuple((feature, tuple(sorted(set(names)))) for feature, names in layers if names)
+
+
+def _interpreter(profile: Profile, stack: Stack) -> tuple[str, ...]:
+    """Apt packages of the environment's Python, where it is one of the release's."""
+    found = environment.python(profile, stack)
+    if found is None or found.source != "os":
+        return ()
+    return stack.os.packages.get(f"python.{found.version}") or stack.os.packages.get("python", ())

@@ -47,7 +47,7 @@ def test_the_digest_is_64_hex_digits(planned: Planned) -> None:
         {"profile": "y"},
         {"description": "other"},
         {"os": Os("debian13", "debian:13-slim", "trixie")},
-        {"user": User("lab", 1001, sudo=True)},
+        {"user": User("lab", 1001, 1001, (), "bash", sudo=True)},
         {"sshd": None},
         {"desktop": None},
         {"apt": ()},

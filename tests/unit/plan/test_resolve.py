@@ -7,24 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from imagekit import profile
-from imagekit.errors import InputError
 from imagekit.plan.model import Desktop, Locale, Os, Plan, Sshd, User
 from imagekit.plan.resolve import resolve
 
 Write = Callable[..., str]
 Planned = Callable[[str], Plan]
-
-
-@pytest.fixture
-def refused(planned: Planned) -> Callable[[str], list[str]]:
-    """All messages that a profile's text is refused with."""
-
-    def messages(text: str) -> list[str]:
-        with pytest.raises(InputError) as error:
-            planned(text)
-        return [str(message) for message in error.value.messages]
-
-    return messages
 
 
 Refused = Callable[[str], list[str]]
@@ -33,10 +20,10 @@ Refused = Callable[[str], list[str]]
 def test_an_empty_profile_gets_the_general_defaults(planned: Planned) -> None:
     plan = planned("")
     assert plan.os == Os("debian12", "debian:12-slim", "bookworm")
-    assert plan.user == User("lab", 1000, sudo=True)
+    assert plan.user == User("lab", 1000, 1000, (), "bash", sudo=True)
     assert plan.sshd == Sshd(password=True)
     assert plan.desktop is None
-    assert plan.locale == Locale("en_US.UTF-8", "Etc/UTC", ("en_US.UTF-8",), ())
+    assert plan.locale == Locale("en_US.UTF-8", "Etc/UTC", ("en_US.UTF-8",), (), "")
     assert [feature for feature, _ in plan.apt] == ["base", "sshd"]
     assert plan.env == ()
 
@@ -49,12 +36,16 @@ def test_a_full_profile_arrives_whole(planned: Planned) -> None:
         "user: {name: zhang_san-1, uid: 59999, sudo: false}\nenv: {B: x, A: '1'}"
     )
     assert plan.description == "d"
-    assert plan.desktop == Desktop("xfce", "1920x1080")
+    assert plan.desktop == Desktop("xfce", "1920x1080", 24, ())
     assert plan.sshd == Sshd(password=False)
     assert plan.locale == Locale(
-        "zh_CN.UTF-8", "Asia/Shanghai", ("en_US.UTF-8", "zh_CN.UTF-8"), ("fonts-wqy-microhei",)
+        lang="zh_CN.UTF-8",
+        timezone="Asia/Shanghai",
+        generate=("en_US.UTF-8", "zh_CN.UTF-8"),
+        fonts=("fonts-wqy-microhei",),
+        input_method="",
     )
-    assert plan.user == User("zhang_san-1", 59999, sudo=False)
+    assert plan.user == User("zhang_san-1", 59999, 59999, (), "bash", sudo=False)
     assert plan.env == (("A", "1"), ("B", "x"))
     apt = dict(plan.apt)
     assert list(apt) == ["base", "sshd", "desktop", "locale", "packages"]
@@ -68,9 +59,9 @@ def test_a_full_profile_arrives_whole(planned: Planned) -> None:
     [
         ("", None),
         ("desktop: false", None),
-        ("desktop: true", Desktop("xfce", "1600x900")),
-        ("desktop: {}", Desktop("xfce", "1600x900")),
-        ("desktop: {geometry: 800x600}", Desktop("xfce", "800x600")),
+        ("desktop: true", Desktop("xfce", "1600x900", 24, ())),
+        ("desktop: {}", Desktop("xfce", "1600x900", 24, ())),
+        ("desktop: {geometry: 800x600}", Desktop("xfce", "800x600", 24, ())),
     ],
 )
 def test_a_desktop_is_there_when_it_is_asked_for(
