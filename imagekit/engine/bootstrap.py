@@ -16,18 +16,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from imagekit.engine.aptsources import first_mirror, host_mirror, sources
+from imagekit.engine.aptsources import first_mirror, host_mirror, one_line_sources, sources
 from imagekit.engine.connection import Engine
 from imagekit.engine.images import ImageFacts, import_root
+from imagekit.engine.keyrings import keyring as find_keyring
 from imagekit.engine.process import output, running
 from imagekit.errors import EngineError, ImagekitError, InputError, Message, NetworkError
 from imagekit.events import Emit, Notice, ignore
 
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-"""Debian's archive keys, from the package debian-archive-keyring."""
-
 _SCRIPTS = Path("/usr/share/debootstrap/scripts")
-_NEWEST_SCRIPT = "sid"  # serves Debian suites that this debootstrap is too old to know
+# By family, the script for suites that this debootstrap is too old to know; all newer ones
+# are links to it.
+_NEWEST_SCRIPT = {"debian": "sid", "ubuntu": "gutsy"}
 
 # debootstrap's messages that begin a phase, and what people are told.
 _PHASES = {
@@ -61,42 +61,48 @@ def bootstrap(  # noqa: PLR0913 - what a base is made of, each by name
     *,
     suite: str,
     ref: str,
-    keyring: str = "",
+    family: str = "debian",
+    one_line: bool = False,
     mirror: str = "",
     labels: Mapping[str, str] = {},
     on_event: Emit = ignore,
 ) -> ImageFacts:
-    """Make a minimal Debian and import it as an image.
+    """Make a minimal Debian or Ubuntu and import it as an image.
 
     Args:
         engine: where the image goes; it may be far away.
         suite: the release's code name, for instance ``bookworm``.
         ref: the image's name.
-        keyring: file with the archive's keys; ``KEYRING`` by default.
+        family: ``debian`` or ``ubuntu``.
+        one_line: write the apt sources in the one-line style, as older releases have them,
+            and not as deb822.
         mirror: the archive; by default the one this host uses, else debootstrap's own.
         labels: the image's labels.
         on_event: told of the phases.
 
     Raises:
-        EngineError: not root, a program or the keyring is missing, or it failed.
+        EngineError: not root, a program or the archive's keys are missing, or it failed.
         NetworkError: the mirror cannot be reached, or its signature is wrong.
         InputError: ``suite`` is no code name.
     """
-    keys = Path(keyring or KEYRING)
-    _check(suite, keys)
-    archive = mirror or host_mirror()
-    on_event(
-        Notice(f"{ref}: making Debian {suite} with debootstrap from {archive or 'its mirror'}")
-    )
+    _check(suite)
+    archive = mirror or host_mirror(family)
+    what = f"{family.title()} {suite}"
+    on_event(Notice(f"{ref}: making {what} with debootstrap from {archive or 'its mirror'}"))
     with _folder() as folder:
         root = folder / "root"
-        _debootstrap(suite, root, keys, archive, on_event)
-        _clean(root, suite, archive or first_mirror(root))
+        (folder / "keys").mkdir()
+        keys = find_keyring(family, folder / "keys")
+        script = "" if (_SCRIPTS / suite).exists() else _NEWEST_SCRIPT[family]
+        _debootstrap((suite, str(root), archive, script), keys, on_event)
+        archive = archive or first_mirror(root)
+        _clean(root)
+        _write_sources(root, archive, suite, family, one_line=one_line)
         on_event(Notice(f"{ref}: importing it into the engine"))
         return import_root(engine, _tar(root), ref, labels=labels, changes=('CMD ["/bin/bash"]',))
 
 
-def _check(suite: str, keyring: Path) -> None:
+def _check(suite: str) -> None:
     """Raise unless everything that is needed is here."""
     if not re.fullmatch(r"[a-z][a-z0-9.-]*", suite):
         raise InputError(Message("suite", f"{suite!r} is no release's code name", "e.g. bookworm"))
@@ -109,10 +115,6 @@ def _check(suite: str, keyring: Path) -> None:
         if shutil.which(program, path=_path()) is None:
             hint = f"apt-get install {package}"
             raise EngineError(Message(where, f"{program} is not installed", hint))
-    if not keyring.is_file():
-        package = "debian-archive-keyring" if str(keyring) == KEYRING else ""
-        hint = f"apt-get install {package}" if package else "name an existing keyring"
-        raise EngineError(Message(where, f"the archive's keyring {keyring} is not there", hint))
 
 
 @contextmanager
@@ -133,12 +135,12 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _debootstrap(suite: str, root: Path, keyring: Path, mirror: str, on_event: Emit) -> None:
-    """Run debootstrap into ``root``."""
+def _debootstrap(what: tuple[str, str, str, str], keyring: Path, on_event: Emit) -> None:
+    """Run debootstrap: suite, root, mirror (empty for its own) and script (empty likewise)."""
+    suite, *_, script = what
     command = [
         *("unshare", "--mount", "debootstrap", "--variant=minbase", "--force-check-gpg"),
-        *(f"--keyring={keyring}", suite, str(root), mirror),
-        *(() if (_SCRIPTS / suite).exists() else (_NEWEST_SCRIPT,)),
+        *(f"--keyring={keyring}", *(what if script else what[:-1])),
     ]
     env = {**os.environ, "PATH": _path(), "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     last: deque[str] = deque(maxlen=20)
@@ -163,7 +165,7 @@ def _failure(suite: str, code: int, lines: list[str]) -> ImagekitError:
     text = "; ".join(errors or lines[-3:]) or "no message"
     what = f"debootstrap ended with {code}: {text}"
     if any(map(_UNTRUSTED.match, errors)):
-        hint = "the mirror is not what it says, or debian-archive-keyring is too old"
+        hint = "the mirror is not what it says, or the archive's keyring is too old"
         return NetworkError(Message(where, what, hint))
     if any(map(_UNREACHABLE.match, errors)):
         return NetworkError(Message(where, what, "check the mirror and the way to it"))
@@ -171,8 +173,8 @@ def _failure(suite: str, code: int, lines: list[str]) -> ImagekitError:
     return EngineError(Message(where, what, hint if "noexec or nodev" in text else ""))
 
 
-def _clean(root: Path, suite: str, mirror: str) -> None:
-    """Leave nothing of this host and no caches; write the package sources."""
+def _clean(root: Path) -> None:
+    """Leave nothing of this host and no caches."""
     for path in _LEFTOVERS:
         (root / path).unlink(missing_ok=True)
     for name in _EMPTIED:
@@ -187,11 +189,18 @@ def _clean(root: Path, suite: str, mirror: str) -> None:
     machine_id = root / "etc/machine-id"
     if machine_id.is_file():
         machine_id.write_bytes(b"")
-    keyrings = ("debian-archive-keyring.pgp", "debian-archive-keyring.gpg")
-    names = (f"usr/share/keyrings/{name}" for name in keyrings)
+
+
+def _write_sources(root: Path, mirror: str, suite: str, family: str, *, one_line: bool) -> None:
+    """Write the package sources in the place and the style that the official images have."""
+    if one_line:
+        text = one_line_sources(mirror, suite, family)
+        (root / "etc/apt/sources.list").write_text(text, encoding="utf-8")
+        return
+    names = (f"usr/share/keyrings/{family}-archive-keyring.{suffix}" for suffix in ("pgp", "gpg"))
     signed_by = next((f"/{name}" for name in names if (root / name).exists()), "")
-    target = root / "etc/apt/sources.list.d/debian.sources"
-    target.write_text(sources(mirror, suite, signed_by), encoding="utf-8")
+    target = root / f"etc/apt/sources.list.d/{family}.sources"
+    target.write_text(sources(mirror, suite, family, signed_by), encoding="utf-8")
 
 
 def _tar(root: Path) -> Iterator[bytes]:

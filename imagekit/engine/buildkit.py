@@ -63,6 +63,7 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
     secrets: Mapping[str, bytes] = {},
     build_args: Mapping[str, str] = {},
     labels: Mapping[str, str] = {},
+    cache_from: Sequence[str] = (),
     target: str = "",
     no_cache: bool = False,
     pull: bool = False,
@@ -80,6 +81,7 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
         secrets: values of secret mounts by id, each at most 500 KiB.
         build_args: values of ``ARG``.
         labels: labels besides the Dockerfile's.
+        cache_from: images whose steps may be taken over, when they carry a cache.
         target: the stage to build; the last one by default.
         no_cache: build every step anew. This also empties the cache mounts.
         pull: ask the registry for a newer base even when one is there.
@@ -111,6 +113,7 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
         ("labels", json.dumps(dict(labels))),
         *(("t", tag) for tag in tags),
     ]
+    params += [("cachefrom", json.dumps(list(cache_from)))] if cache_from else []
     params += [("target", target)] if target else []
     params += [("nocache", "1")] if no_cache else []
     params += [("pull", "1")] if pull else []

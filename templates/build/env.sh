@@ -3,8 +3,19 @@
 # true of the place that builds, none of which may reach the image:
 #
 #   /run/secrets/ca       PEM certificates to trust beside the usual ones
-#   /run/secrets/mirrors  lines of name=URL: apt (the mirror's root, with debian/ and
-#                         debian-security/ below it), pypi (an index), npm (a registry)
+#   /run/secrets/mirrors  lines of name=value, all of them optional:
+#     apt       the mirror's root, with debian/, debian-security/ and ubuntu/ below it
+#     pypi      a Python package index
+#     npm       an npm registry
+#     conda     the mirror's root, with pkgs/ and cloud/ below it
+#     pytorch   root of the wheel indexes, with cpu/, cu126/ … below it
+#     nvidia    root of NVIDIA's package repositories
+#     http_proxy, https_proxy
+#               proxies by what is asked for
+#     no_proxy  hosts to reach without them, with commas between
+#
+# Functions for steps: apt_upgrade, apt_install NAME…, build_venv FOLDER, and the
+# addresses pytorch_index NAME and conda_channel NAME.
 #
 # Everything it makes lies in /tmp, which is a tmpfs during the step.
 set -eu
@@ -20,6 +31,20 @@ mirror() {
     sed -n "s/^$1=//p" /run/secrets/mirrors
 }
 
+# --- proxies; tools differ in the spelling that they read
+proxied() {
+    value=$(mirror "$1")
+    [ -z "$value" ] || export "$1=$value" "$2=$value"
+}
+proxied http_proxy HTTP_PROXY
+proxied https_proxy HTTPS_PROXY
+proxied no_proxy NO_PROXY
+# Said to apt too, because settings of the base image would win over variables.
+for kind in http https; do
+    value=$(mirror "${kind}_proxy")
+    [ -z "$value" ] || echo "Acquire::$kind::Proxy \"$value\";"
+done > "$place/apt.conf.d/zz-imagekit-proxy"
+
 # --- certificates
 if [ -s /run/secrets/ca ]; then
     cat /etc/ssl/certs/ca-certificates.crt /run/secrets/ca > "$place/ca.pem" 2>/dev/null ||
@@ -30,12 +55,42 @@ if [ -s /run/secrets/ca ]; then
         NODE_EXTRA_CA_CERTS="$place/ca.pem"
     echo "Acquire::https::CaInfo \"$place/ca.pem\";" > "$place/apt.conf.d/90imagekit-ca"
 fi
+# A base image without certificates gets them by apt in its first step. Over https that
+# can only be done without asking the mirror for one; what apt takes, it takes by the
+# archive's signature.
+[ -s /etc/ssl/certs/ca-certificates.crt ] ||
+    echo 'Acquire::https::Verify-Peer "false";' > "$place/apt.conf.d/90imagekit-first"
 
-# --- mirrors for pip and npm
+# --- mirrors for pip, npm and conda
 pypi=$(mirror pypi)
 npm=$(mirror npm)
+conda=$(mirror conda)
 [ -z "$pypi" ] || export PIP_INDEX_URL="$pypi"
 [ -z "$npm" ] || export npm_config_registry="$npm"
+[ -z "$conda" ] || export CONDA_CHANNEL_ALIAS="${conda%/}/cloud"
+# pip takes packages without TLS only from hosts that it is told to trust.
+trusted=$({ mirror pypi; mirror pytorch; } | sed -n 's#^http://\([^/]*\).*#\1#p')
+[ -z "$trusted" ] || export PIP_TRUSTED_HOST="$trusted"
+
+# An environment for a step's own tools. The pip of Ubuntu 18.04 and 20.04 is too old to
+# know how today's wheels are called (https://peps.python.org/pep-0600/).
+build_venv() {
+    python3 -m venv "$1" && "$1/bin/pip" install --quiet 'pip>=20.3'
+}
+# The index of PyTorch's wheels for a CUDA version, such as cu126, or for none (cpu).
+pytorch_index() {
+    index=$(mirror pytorch)
+    index=${index:-https://download.pytorch.org/whl}
+    echo "${index%/}/$1"
+}
+# A channel by its name, such as conda-forge or pkgs/main, or where a mirror has it.
+conda_channel() {
+    case ${conda:+mirror}:$1 in
+        :*) echo "$1" ;;
+        mirror:pkgs/*) echo "${conda%/}/$1" ;;
+        *) echo "${conda%/}/cloud/$1" ;;
+    esac
+}
 
 # --- apt, with the image's own sources or, by their paths, with a mirror's
 for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
@@ -43,8 +98,11 @@ for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
 done
 apt=$(mirror apt)
 if [ -n "$apt" ]; then
-    find "$place/sources.list" "$place/sources.list.d" -type f -exec sed -i -E \
-        "s#https?://[^/ ]+/((debian|debian-security|ubuntu|ubuntu-ports)/?)( |\$)#${apt%/}/\1\3#" {} +
+    # Only paths directly below a host: other projects' repositories have such names too,
+    # further down (…/linux/debian).
+    archives='debian|debian-security|ubuntu|ubuntu-ports'
+    find "$place"/sources.list* -type f -exec sed -i -E \
+        "s#https?://[^/[:space:]]+/(($archives)/?)([[:space:]]|\$)#${apt%/}/\1\3#g" {} +
 fi
 # docker-clean, which base images carry, would empty the cache after every step.
 for file in /etc/apt/apt.conf.d/*; do
@@ -52,6 +110,7 @@ for file in /etc/apt/apt.conf.d/*; do
 done
 # Paths that dpkg leaves out or keeps: the last match counts (dpkg(1), --path-exclude).
 cat > "$place/apt.conf.d/95imagekit" <<'CONF'
+APT::Update::Error-Mode "any";
 Acquire::Retries "5";
 Acquire::Languages "none";
 APT::Install-Recommends "false";
@@ -88,7 +147,7 @@ export APT_CONFIG="$place/apt.conf"
 # have the archive's), or when the archive has moved on.
 # Every command says what its failure means: `set -e` does not hold inside `apt_install && …`.
 apt_lists() {
-    apt-get update --error-on=any && touch /var/lib/apt/lists
+    apt-get update && touch /var/lib/apt/lists
 }
 apt_fresh_lists() {
     [ -n "$(find /var/lib/apt/lists -maxdepth 0 -mmin -60)" ] &&

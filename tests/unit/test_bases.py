@@ -17,6 +17,7 @@ from imagekit.plan.model import Os
 from imagekit.site import Site
 
 DEBIAN = Os("debian12", "debian:12-slim", "bookworm")
+CUDA = Os("ubuntu22.04", "nvidia/cuda:12.4.1-runtime-ubuntu22.04", "jammy")
 LOCAL = "imagekit/base:debian12"
 ENGINE: Any = object()
 HERE = Site()
@@ -30,6 +31,7 @@ class Sources:
     def __init__(self) -> None:
         self.there: set[str] = set()
         self.pulling: Exception | None = None
+        self.refused: set[str] = set()
         self.bootstrapping: Exception | None = None
         self.asked: list[str] = []
         self.options: dict[str, Any] = {}
@@ -42,6 +44,8 @@ class Sources:
         self.asked.append(f"pull {ref}")
         if self.pulling:
             raise self.pulling
+        if ref in self.refused:
+            raise NetworkError(Message(ref, "refused"))
         return SimpleNamespace(id="sha256:pulled")
 
     def bootstrap(self, engine: object, **options: Any) -> Any:  # noqa: ARG002
@@ -65,9 +69,11 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> Sources:
 def obtain(sources: Sources) -> Callable[..., tuple[Base, list[str]]]:
     """The base, and the notices on the way to it."""
 
-    def obtained(site: Site = HERE, *, fresh: bool = False) -> tuple[Base, list[str]]:
+    def obtained(
+        site: Site = HERE, *, os: Os = DEBIAN, fresh: bool = False
+    ) -> tuple[Base, list[str]]:
         events: list[Event] = []
-        base = bases.obtain(ENGINE, DEBIAN, site, fresh=fresh, on_event=events.append)
+        base = bases.obtain(ENGINE, os, site, fresh=fresh, on_event=events.append)
         return base, [event.text for event in events if isinstance(event, Notice)]
 
     return obtained
@@ -111,13 +117,31 @@ def test_what_cannot_be_pulled_is_bootstrapped_and_the_reason_is_said(
     assert sources.options["mirror"] == "http://m.example/debian"
     assert sources.options["ref"] == LOCAL
     assert sources.options["labels"] == {"dev.imagekit.base": "debian12"}
-    assert sources.options["keyring"].endswith("debian-archive-keyring.gpg")
+    assert (sources.options["family"], sources.options["one_line"]) == ("debian", False)
 
 
 def test_without_a_mirror_bootstrap_chooses_its_own(sources: Sources, obtain: Obtain) -> None:
     sources.pulling = NO_REGISTRY
     obtain()
     assert sources.options["mirror"] == ""
+
+
+@pytest.mark.parametrize(
+    ("release", "family", "one_line"),
+    [
+        (Os("debian11", "debian:11-slim", "bullseye"), "debian", True),
+        (Os("ubuntu18.04", "ubuntu:18.04", "bionic"), "ubuntu", True),
+        (Os("ubuntu24.04", "ubuntu:24.04", "noble"), "ubuntu", False),
+    ],
+)
+def test_a_root_is_made_as_the_release_is(
+    sources: Sources, obtain: Obtain, release: Os, family: str, one_line: bool
+) -> None:
+    sources.pulling = NO_REGISTRY
+    obtain(Site(apt="http://m.example"), os=release)
+    assert sources.options["family"] == family
+    assert sources.options["one_line"] is one_line
+    assert sources.options["mirror"] == f"http://m.example/{family}"
 
 
 def test_fresh_leaves_out_what_is_there(sources: Sources, obtain: Obtain) -> None:
@@ -140,3 +164,82 @@ def test_an_engine_that_breaks_while_pulling_is_not_asked_for_more(
     with pytest.raises(EngineError, match="gone"):
         obtain()
     assert not any(asked.startswith("bootstrap") for asked in sources.asked)
+
+
+# ---- what the site says
+
+
+MIRRORED = Site(registries=(("docker.io", "m.example/hub"), ("ghcr.io", "m.example/ghcr")))
+TWICE = Site(registries=(("docker.io", "m.example"), ("docker.io", "docker.io")))
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("debian:12-slim", "m.example/hub/library/debian:12-slim"),
+        ("nvidia/cuda:12.4.1-base", "m.example/hub/nvidia/cuda:12.4.1-base"),
+        ("docker.io/debian:12", "m.example/hub/library/debian:12"),
+        ("index.docker.io/library/debian:12", "m.example/hub/library/debian:12"),
+        ("ghcr.io/a/b@sha256:0", "m.example/ghcr/a/b@sha256:0"),
+        ("nvcr.io/nvidia/pytorch:24.05-py3", "nvcr.io/nvidia/pytorch:24.05-py3"),
+        ("localhost:5000/debian:12", "localhost:5000/debian:12"),
+        ("localhost/debian:12", "localhost/debian:12"),
+    ],
+)
+def test_a_prefix_stands_in_for_a_registry(image: str, expected: str) -> None:
+    assert bases.references(image, MIRRORED.registries) == (expected,)
+
+
+def test_a_mirrored_image_is_pulled_and_found_by_its_own_name(
+    sources: Sources, obtain: Obtain
+) -> None:
+    there = "m.example/hub/library/debian:12-slim"
+    assert obtain(MIRRORED)[0] == Base(there, "sha256:pulled")
+    sources.there = {there}
+    assert obtain(MIRRORED) == (Base(there, f"sha256:{there}"), [])
+
+
+def test_places_to_pull_from_are_tried_in_order(sources: Sources, obtain: Obtain) -> None:
+    sources.refused = {"m.example/library/debian:12-slim"}
+    base, told = obtain(TWICE)
+    assert base.reference == "docker.io/library/debian:12-slim"
+    assert "base m.example/library/debian:12-slim: cannot be pulled (refused)" in told
+
+
+def test_a_root_does_not_stand_in_for_an_image_with_more_in_it(
+    sources: Sources, obtain: Obtain
+) -> None:
+    sources.pulling = NO_REGISTRY
+    sources.there = {"imagekit/base:ubuntu22.04"}
+    with pytest.raises(EngineError, match="no route to the registry"):
+        obtain(os=CUDA)
+    assert not any(asked.startswith("bootstrap") for asked in sources.asked)
+
+
+def test_only_pulled_bases(sources: Sources, obtain: Obtain) -> None:
+    sources.there = {LOCAL}
+    assert obtain(Site(base_policy="pull"))[0].image_id == "sha256:pulled"
+    sources.pulling = NO_REGISTRY
+    with pytest.raises(EngineError, match="no route to the registry"):
+        obtain(Site(base_policy="pull"))
+    assert not any(asked.startswith("bootstrap") for asked in sources.asked)
+
+
+def test_only_bootstrapped_bases(sources: Sources, obtain: Obtain) -> None:
+    sources.there = {"debian:12-slim"}
+    assert obtain(Site(base_policy="bootstrap"))[0] == Base(LOCAL, "sha256:made")
+    sources.there.add(LOCAL)
+    assert obtain(Site(base_policy="bootstrap"))[0] == Base(LOCAL, f"sha256:{LOCAL}")
+    with pytest.raises(EngineError, match="allows bootstrapped bases only"):
+        obtain(Site(base_policy="bootstrap"), os=CUDA)
+    assert not any(asked.startswith("pull") for asked in sources.asked)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_only_what_is_there(sources: Sources, obtain: Obtain, fresh: bool) -> None:
+    sources.there = {LOCAL}
+    assert obtain(Site(base_policy="local"), fresh=fresh)[0].reference == LOCAL
+    sources.there = set()
+    with pytest.raises(EngineError, match="is not in the engine, and the site allows no other"):
+        obtain(Site(base_policy="local"), fresh=fresh)
+    assert not any(asked.startswith(("pull", "bootstrap")) for asked in sources.asked)

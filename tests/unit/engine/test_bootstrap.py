@@ -8,18 +8,16 @@ import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
 from imagekit.engine import bootstrap as module
+from imagekit.engine import keyrings
 from imagekit.engine.bootstrap import bootstrap
 from imagekit.engine.images import ImageFacts
 from imagekit.errors import EngineError, InputError, NetworkError
 from imagekit.events import Event, Notice
-
-if TYPE_CHECKING:
-    pass
 
 FACTS = ImageFacts("sha256:1", {}, 1, "", ("a:1",), "linux", "amd64")
 
@@ -29,7 +27,9 @@ echo "$@" > {log}
 root=$5
 mkdir -p $root/etc/apt/sources.list.d $root/var/log/apt $root/var/lib/apt/lists/partial
 mkdir -p $root/usr/share/keyrings $root/dev $root/tmp
-touch $root/usr/share/keyrings/debian-archive-keyring.gpg $root/var/lib/apt/lists/x_Packages
+touch $root/var/lib/apt/lists/x_Packages
+touch $root/usr/share/keyrings/debian-archive-keyring.gpg
+touch $root/usr/share/keyrings/ubuntu-archive-keyring.gpg
 echo "deb http://default.test/debian $4 main" > $root/etc/apt/sources.list
 for f in resolv.conf hostname machine-id passwd passwd-; do echo host > $root/etc/$f; done
 echo host > $root/var/log/bootstrap.log; echo host > $root/var/log/wtmp
@@ -68,7 +68,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("PATH", f"{host.folder}:{os.environ['PATH']}")
     monkeypatch.setenv("TMPDIR", str(host.temporary))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(module, "host_mirror", lambda: "")
+    monkeypatch.setattr(module, "host_mirror", lambda _: "")
+    keys = {"debian": host.keyring, "ubuntu": host.keyring}
+    monkeypatch.setattr(keyrings, "FILES", keys)
 
     def import_root(
         engine: object,
@@ -88,14 +90,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return host
 
 
-def make(place: Place, **more: str) -> tuple[ImageFacts, list[str]]:
+def make(place: Place, **more: Any) -> tuple[ImageFacts, list[str]]:
     events: list[Event] = []
     facts = bootstrap(
         None,  # type: ignore[arg-type]
         ref="a:1",
         labels={"k": "v"},
         on_event=events.append,
-        **{"suite": "bookworm", "keyring": str(place.keyring), **more},
+        **{"suite": "bookworm", **more},
     )
     return facts, [event.text for event in events if isinstance(event, Notice)]
 
@@ -141,12 +143,29 @@ def test_signature_is_always_checked(place: Place) -> None:
     assert said[5] == "http://m.test/debian"
 
 
+@pytest.mark.parametrize(("family", "script"), [("debian", "sid"), ("ubuntu", "gutsy")])
 def test_release_that_debootstrap_does_not_know(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch, family: str, script: str
 ) -> None:
     monkeypatch.setattr(module, "_SCRIPTS", place.folder)
-    make(place, mirror="http://m.test/debian")
-    assert place.log.read_text().split()[-1] == "sid"
+    make(place, mirror="http://m.test/debian", family=family)
+    assert place.log.read_text().split()[-1] == script
+
+
+def test_an_ubuntu_has_its_own_sources(place: Place) -> None:
+    _, told = make(place, suite="noble", family="ubuntu", mirror="http://m.test/ubuntu")
+    text = place.imported["./etc/apt/sources.list.d/ubuntu.sources"]
+    assert text.startswith(b"Types: deb\nURIs: http://m.test/ubuntu\nSuites: noble noble-updates")
+    assert b"Signed-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg" in text
+    assert told[0] == "a:1: making Ubuntu noble with debootstrap from http://m.test/ubuntu"
+
+
+def test_older_releases_have_one_line_sources(place: Place) -> None:
+    make(place, suite="bullseye", one_line=True, mirror="http://m.test/debian")
+    assert place.imported["./etc/apt/sources.list"].startswith(
+        b"deb http://m.test/debian bullseye main\n"
+    )
+    assert "./etc/apt/sources.list.d/debian.sources" not in place.imported
 
 
 @pytest.mark.parametrize(
@@ -180,7 +199,6 @@ def test_interrupt_ends_the_whole_group(place: Place) -> None:
             None,  # type: ignore[arg-type]
             suite="bookworm",
             ref="a:1",
-            keyring=str(place.keyring),
             on_event=interrupt,
         )
     assert list(place.temporary.iterdir()) == []
@@ -200,12 +218,6 @@ def test_missing_program(place: Place, monkeypatch: pytest.MonkeyPatch, program:
     monkeypatch.setattr(module, "_path", lambda: str(place.folder))
     with pytest.raises(EngineError, match=f"apt-get install {program}"):
         make(place)
-
-
-def test_missing_keyring(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(module, "KEYRING", str(tmp_path / "none.gpg"))
-    with pytest.raises(EngineError, match="apt-get install debian-archive-keyring"):
-        make(place, keyring="")
 
 
 @pytest.mark.parametrize("suite", ["", "../x", "book worm", "-x"])

@@ -1,0 +1,59 @@
+"""What a registry has, as the engine tells it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from imagekit.engine import distribution
+from imagekit.errors import EngineError, NetworkError
+
+if TYPE_CHECKING:
+    from imagekit.engine.connection import Engine
+    from tests.unit.engine.conftest import FakeEngine
+
+PATH = "/distribution/nvidia/cuda:1/json"
+
+
+def answers(fake: FakeEngine, status: int, message: str = "") -> None:
+    fake.refused[PATH] = (status, json.dumps({"message": message}).encode())
+
+
+def test_an_image_that_a_registry_has(fake: FakeEngine, engine: Engine) -> None:
+    answers(fake, 200)
+    assert distribution.has(engine, "nvidia/cuda:1")
+
+
+@pytest.mark.parametrize(
+    "message", ["manifest unknown: manifest unknown", "docker.io/nvidia/cuda:1: not found"]
+)
+def test_an_image_that_it_does_not_have(fake: FakeEngine, engine: Engine, message: str) -> None:
+    answers(fake, 404, message)
+    assert not distribution.has(engine, "nvidia/cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (403, "denied: requested access to the resource is denied"),
+        (401, "pull access denied, repository does not exist or may require authorization: denied"),
+        (500, "dial tcp: lookup registry.test: no such host"),
+        (429, "toomanyrequests"),
+    ],
+)
+def test_a_registry_that_does_not_tell(
+    fake: FakeEngine, engine: Engine, status: int, message: str
+) -> None:
+    answers(fake, status, message)
+    with pytest.raises(NetworkError, match=message[:12]):
+        distribution.has(engine, "nvidia/cuda:1")
+
+
+def test_an_engine_that_is_gone(fake: FakeEngine, engine: Engine) -> None:
+    engine.client.api.base_url = "http+unix:///nonexistent"
+    engine.close()
+    fake.path.unlink()
+    with pytest.raises(EngineError):
+        distribution.has(engine, "nvidia/cuda:1")
