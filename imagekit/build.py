@@ -70,13 +70,14 @@ def build(engine: Engine, plan: Plan, site: Site, options: Options, on_event: Em
         count = len(site.ca_sources)
         on_event(Notice(f"trusting {count} extra CA certificate file(s) of this host, build only"))
     base = bases.obtain(engine, plan.os, site, fresh=options.pull, on_event=on_event)
-    tags = (*names.tags(plan), *options.tags)
+    tags = (*names.tags(plan), *names.registry_tags(plan, site.registry), *options.tags)
     result = buildkit.build(
         engine,
         render(plan),
         tags=tags,
         secrets=site.build_secrets(),
-        build_args={"BASE": base.reference, **_proxies()},
+        build_args={"BASE": base.reference, **_proxies(site), **_inline(site)},
+        cache_from=site.cache_from,
         no_cache=options.no_cache,
         on_event=on_event,
     )
@@ -95,11 +96,29 @@ def build(engine: Engine, plan: Plan, site: Site, options: Options, on_event: Em
     )
 
 
-def _proxies() -> dict[str, str]:
-    """The proxy variables of this process, in the spelling that tools in the image read."""
+def _proxies(site: Site) -> dict[str, str]:
+    """The site's proxy, or this process's, in the spellings that tools in the image read."""
+    named = {
+        "HTTP_PROXY": site.http_proxy,
+        "HTTPS_PROXY": site.https_proxy,
+        "NO_PROXY": site.no_proxy,
+    }
+    if not any(named.values()):
+        named = {
+            name: os.environ.get(name) or os.environ.get(name.lower()) or ""
+            for name in _PROXY_VARIABLES
+        }
     return {
         spelling: value
-        for name in _PROXY_VARIABLES
-        if (value := os.environ.get(name) or os.environ.get(name.lower()))
+        for name, value in named.items()
+        if value
         for spelling in (name, name.lower())
     }
+
+
+def _inline(site: Site) -> dict[str, str]:
+    """Ask for an image that others can take as a cache.
+
+    https://docs.docker.com/build/cache/backends/inline/
+    """
+    return {"BUILDKIT_INLINE_CACHE": "1"} if site.cache_inline else {}

@@ -25,6 +25,8 @@ _ALPHABET = "".join(sorted(set(string.ascii_letters + string.digits) - set("0O1l
 # VNC's own authentication looks at 8 characters only (RFC 6143, section 7.2.2).
 _DESKTOP_PASSWORD_LENGTH = 8
 _PASSWORD_LENGTH = 16
+# Pasted, or part of an address that is opened; never typed.
+_TOKEN_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,13 @@ class Secrets:
         password: for ssh (and sudo), any length; empty for none.
         desktop_password: for the desktop, at most 8 characters.
         authorized_keys: OpenSSH public keys, one a line; may be empty.
+        jupyter_token: for Jupyter Lab, any length; empty for none.
     """
 
     password: str = field(repr=False)
     desktop_password: str = field(repr=False)
     authorized_keys: str = field(default="", repr=False)
+    jupyter_token: str = field(default="", repr=False)
 
     def files(self) -> dict[str, bytes]:
         """File name below ``SECRETS_FOLDER`` to content, for those that are not empty."""
@@ -47,6 +51,7 @@ class Secrets:
             "password": self.password,
             "desktop_password": self.desktop_password,
             "authorized_keys": self.authorized_keys,
+            "jupyter_token": self.jupyter_token,
         }
         return {name: f"{text.rstrip()}\n".encode() for name, text in named.items() if text}
 
@@ -67,6 +72,7 @@ def generate_secrets(authorized_keys: str = "") -> Secrets:
         password=_random_text(_PASSWORD_LENGTH),
         desktop_password=_random_text(_DESKTOP_PASSWORD_LENGTH),
         authorized_keys=authorized_keys,
+        jupyter_token=_random_text(_TOKEN_LENGTH),
     )
 
 

@@ -12,6 +12,7 @@ REPOSITORY = "imagekit"
 
 SSH_PORT = 22
 WEB_PORT = 80
+JUPYTER_PORT = 8888
 
 LABEL_PREFIX = "dev.imagekit."
 PROFILE_LABEL = f"{LABEL_PREFIX}profile"
@@ -45,6 +46,24 @@ def tags(plan: Plan) -> tuple[str, str]:
     return (f"{repository}:latest", f"{repository}:{plan.digest[:12]}")
 
 
+def registry_tags(plan: Plan, registry: str) -> tuple[str, ...]:
+    """The same names below a registry and its namespace; none without a registry."""
+    if not registry:
+        return ()
+    repository = f"{registry}/{plan.profile}"
+    return (f"{repository}:latest", f"{repository}:{plan.digest[:12]}")
+
+
+def ports(plan: Plan) -> tuple[int, ...]:
+    """The ports of the image's services."""
+    services = [
+        (SSH_PORT, plan.sshd is not None),
+        (WEB_PORT, plan.desktop is not None),
+        (JUPYTER_PORT, plan.jupyter),
+    ]
+    return tuple(port for port, there in services if there)
+
+
 def labels(plan: Plan) -> tuple[tuple[str, str], ...]:
     """The image's labels: what it is, never when or where it was built.
 
@@ -58,4 +77,20 @@ def labels(plan: Plan) -> tuple[tuple[str, str], ...]:
         (PROFILE_LABEL, plan.profile),
         (PLAN_LABEL, plan.digest),
         (RESOLVED_LABEL, plan.to_json()),
+        *_stack_labels(plan),
+        *plan.labels,
     )
+
+
+def _stack_labels(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """What runs in the image, and on which hardware, for people and for schedulers."""
+    cuda, framework, python = plan.cuda, plan.framework, plan.python
+    said = {
+        "cuda": cuda.version if cuda else "",
+        "driver.min": cuda.driver_min if cuda else "",
+        "compute.min": cuda.cc_min if cuda else "",
+        "compute.max": cuda.cc_max if cuda else "",
+        "framework": f"{framework.name} {framework.release}" if framework else "",
+        "python": python.version if python else "",
+    }
+    return tuple((f"{LABEL_PREFIX}{name}", value) for name, value in said.items() if value)

@@ -20,65 +20,35 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from imagekit import assets
 from imagekit.context import DOCKERFILE, Context, ContextFile
-from imagekit.names import SSH_PORT, WEB_PORT, labels
+from imagekit.layout import layout
 from imagekit.plan.model import Plan
-
-# @novnc/novnc 1.7.0, dist.integrity of the npm registry in hexadecimal (looked up 2026-11-23).
-_NOVNC_SHA512 = (
-    "b9c1093b1e13d9abc844295ea1d93b6286d98f93b619ad8078b7d0ebd03fca31"
-    "bd1c76dadbe3c38304a437716db6b986fbbd191b1db5b0494d168b8ad77473c8"
-)
 
 
 def render(plan: Plan) -> Context:
     """Write out the plan.
 
     Returns:
-        ``Dockerfile``, ``settings``, ``build/…`` (used during the build only) and
-        ``rootfs/<feature>/…`` (copied as they are), sorted by path. Equal plans give
-        equal bytes.
+        ``Dockerfile``, ``settings``, ``build/…`` (used during the build only),
+        ``rootfs/<feature>/…`` (copied as they are) and ``files/…`` (the profile's own),
+        sorted by path. Equal plans give equal bytes.
+
+    Raises:
+        InputError: the plan asks for what no Dockerfile of ours could do.
     """
     root = assets.folder("templates")
-    values = _values(plan)
+    laid = layout(plan)
     environment = _environment(root)
-    dockerfile = environment.get_template("Dockerfile.j2").render(values)
-    settings = environment.get_template("settings.j2").render(values)
+    dockerfile = environment.get_template("Dockerfile.j2").render(laid.values)
+    settings = environment.get_template("settings.j2").render(laid.values)
     files = [
         ContextFile(DOCKERFILE, dockerfile.encode()),
         ContextFile("settings", settings.encode()),
-        *_copied(root, "build"),
+        *(file for file in _copied(root, "build") if file.path not in laid.left_out),
+        *(ContextFile(f"files{file.path}", file.data) for file in plan.files),
     ]
-    for feature in values["rootfs"]:
+    for feature in laid.rootfs:
         files.extend(_copied(root, f"rootfs/{feature}"))
     return Context(tuple(sorted(files)))
-
-
-def _values(plan: Plan) -> dict[str, Any]:
-    """All names that templates may use."""
-    apt = dict(plan.apt)
-    services = [("base", True), ("sshd", plan.sshd), ("desktop", plan.desktop)]
-    present = [feature for feature, value in services if value]
-    ports = [(SSH_PORT, plan.sshd), (WEB_PORT, plan.desktop)]
-    return {
-        "plan": plan,
-        "digest": plan.digest,
-        "apt": {feature: apt.get(feature, ()) for feature in (*present, "locale", "packages")},
-        "apt_cache": f"imagekit-{plan.os.id}-apt",
-        "trunk": [*present[1:], "locale"],
-        "rootfs": present,
-        "desktop": plan.desktop is not None,
-        "packages": "packages" in apt,
-        "sudo": plan.user.sudo,
-        "sshd_password": plan.sshd is not None and plan.sshd.password,
-        "environment": (
-            ("LANG", plan.locale.lang),
-            ("TZ", plan.locale.timezone),
-            *plan.env,
-        ),
-        "labels": labels(plan),
-        "ports": [port for port, value in ports if value],
-        "novnc_sha512": _NOVNC_SHA512,
-    }
 
 
 @cache
@@ -97,6 +67,7 @@ def _environment(root: Path) -> jinja2.Environment:
         "dockerfile": _dockerfile_quoted,
         "comment": _comment,
         "lang": lambda name: str(name).partition(".")[0],
+        "file": lambda url: str(url).rpartition("/")[2],
     }
     environment.filters = filters
     return environment

@@ -21,7 +21,8 @@ class Redactor:
     __slots__ = ("_secrets",)
 
     def __init__(self, secrets: Secrets) -> None:
-        self._secrets = tuple(filter(None, (secrets.password, secrets.desktop_password)))
+        named = (secrets.password, secrets.desktop_password, secrets.jupyter_token)
+        self._secrets = tuple(filter(None, named))
 
     def text(self, text: str) -> str:
         """The text without the secrets."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from imagekit.checks.check import Check
+from imagekit.checks.conda import check_conda
+from imagekit.checks.cuda import check_cuda
 from imagekit.checks.desktop import check_vnc, check_web
+from imagekit.checks.framework import check_framework, check_framework_gpu
 from imagekit.checks.gpu import check_gpu
+from imagekit.checks.jupyter import check_jupyter
 from imagekit.checks.locale import check_locale
+from imagekit.checks.mirrors import check_mirrors
 from imagekit.checks.sshd import check_login, check_password, check_root
 
 RESTART = "restart"
 """Stops and starts the container, then asks all of ``CHECKS`` again; see the runner."""
 
 # The limits hold the wait for the service: a cold start on a busy machine with two
-# cores. A check of a service that is up takes two or three seconds at most.
+# cores. A check of a service that is up takes two or three seconds at most, and one that
+# imports a framework, three times, as long as the disk takes to read gigabytes.
 CHECKS: tuple[Check, ...] = (
     Check("sshd", 60.0, check_login),
     Check("sshd-password", 60.0, check_password),
@@ -20,6 +26,12 @@ CHECKS: tuple[Check, ...] = (
     Check("locale", 60.0, check_locale),
     Check("vnc", 60.0, check_vnc),
     Check("web", 60.0, check_web),
+    Check("jupyter", 120.0, check_jupyter),
+    Check("framework", 300.0, check_framework),
+    Check("framework-gpu", 300.0, check_framework_gpu),
+    Check("cuda", 180.0, check_cuda),
+    Check("conda", 120.0, check_conda),
+    Check("mirrors", 60.0, check_mirrors),
     Check("gpu", 60.0, check_gpu),
 )
 

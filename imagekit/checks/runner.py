@@ -28,7 +28,7 @@ from imagekit.engine.connection import Engine
 from imagekit.engine.faults import in_words
 from imagekit.errors import EngineError, InputError, Message, WorkFailedError
 from imagekit.events import Emit, Event, Notice, StepFinished, ignore
-from imagekit.names import RESOLVED_LABEL, SSH_PORT, WEB_PORT
+from imagekit.names import RESOLVED_LABEL, ports
 from imagekit.plan.model import Plan, from_json
 
 _LOG_LINES_IN_REASON = 3
@@ -125,12 +125,10 @@ def _read_plan(engine: Engine, image: str) -> tuple[str, Plan]:
 
 def _spec(engine: Engine, image_id: str, plan: Plan, gpus: str) -> ContainerSpec:
     host = loopback_or_all(engine)
-    ports = [SSH_PORT] if plan.sshd else []
-    ports += [WEB_PORT] if plan.desktop else []
     folders = (SECRETS_FOLDER, STATE_FOLDER, f"/home/{plan.user.name}")
     return ContainerSpec(
         image=image_id,
-        ports=tuple(Port(port, host, 0) for port in ports),
+        ports=tuple(Port(port, host, 0) for port in ports(plan)),
         mounts=tuple(Mount("", folder) for folder in folders),
         gpus=gpus,
     )

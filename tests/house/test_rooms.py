@@ -9,11 +9,22 @@ import pytest
 from imagekit import assets, validation
 from imagekit.checks import registry
 
-FEATURES = ("sshd", "desktop", "locale")
+FEATURES = (
+    "sshd",
+    "desktop",
+    "locale",
+    "framework",
+    "cuda",
+    "jupyter",
+    "conda",
+    "mirrors",
+)
 # Features that put files of their own into the image.
-WITH_FILES = ("sshd", "desktop")
+WITH_FILES = ("sshd", "desktop", "jupyter", "conda")
 # Parts that belong to no key of a profile, or to a key without a check of its own.
-OTHER_PARTS = {"base", "packages", "user"}
+OTHER_PARTS = {"base", "packages", "user", "python", "files"}
+# Files of keys without a part of their own.
+OTHER_FILES = {"base", "healthcheck"}
 # Checks that cut across features (their modules hold no feature's name).
 OTHER_CHECKS = {"restart", "gpu"}
 
@@ -52,7 +63,7 @@ def test_no_part_is_of_an_unknown_feature() -> None:
 
 def test_no_file_of_the_image_is_of_an_unknown_feature() -> None:
     rooms = {path.name for path in (assets.folder("templates") / "rootfs").iterdir()}
-    assert rooms == {*WITH_FILES, "base"}
+    assert rooms == {*WITH_FILES, *OTHER_FILES}
 
 
 def test_no_check_is_of_an_unknown_feature() -> None:

@@ -20,8 +20,8 @@ from imagekit.plan.resolve import resolve
 TEMPLATES = assets.folder("templates")
 ENVIRONMENT = render._environment(TEMPLATES)
 SOURCES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.j2"))
-FILTERS = {"sh", "json", "dockerfile", "comment", "lang"}
-QUOTING = FILTERS - {"lang"}
+FILTERS = {"sh", "json", "dockerfile", "comment", "lang", "file"}
+QUOTING = FILTERS - {"lang", "file"}
 # Output, `if name`, `for`, `include`, and what these are made of.
 ALLOWED = (
     nodes.Template,
@@ -103,9 +103,12 @@ def test_the_comment_filter_stands_in_comments_alone(source: str) -> None:
         assert not commented or "{{" not in re.sub(r"\{\{[^}]*\| comment \}\}", "", line)
 
 
-def test_every_part_is_included_somewhere() -> None:
+def test_every_part_is_included_somewhere(root: Path) -> None:
     written = "".join((TEMPLATES / source).read_text("utf-8") for source in SOURCES)
-    by_name = {f"parts/{feature}.Dockerfile.j2" for feature in ("sshd", "desktop", "locale")}
+    # The lists that Dockerfile.j2 goes through are made in imagekit/layout.py.
+    lists = (root / "imagekit" / "layout.py").read_text("utf-8")
+    names = (source.removeprefix("parts/").removesuffix(".Dockerfile.j2") for source in SOURCES)
+    by_name = {f"parts/{name}.Dockerfile.j2" for name in names if f'"{name}"' in lists}
     for source in SOURCES:
         if source.startswith("parts/"):
             assert f'"{source}"' in written or source in by_name, source
@@ -186,6 +189,12 @@ def test_python_scripts_of_the_image_are_python_of_the_oldest_release(
     assert scripts
     for name in scripts:
         ast.parse((root / name).read_text("utf-8"), name, feature_version=(3, 10))
+
+
+def test_python_of_the_build_is_python_of_the_releases_that_run_it() -> None:
+    # fetch.py runs on Ubuntu 18.04, and conda-install.py wherever rattler does.
+    for name, version in (("fetch.py", (3, 6)), ("conda-install.py", (3, 8))):
+        ast.parse((TEMPLATES / "build" / name).read_text("utf-8"), name, feature_version=version)
 
 
 def test_programs_of_the_image_can_be_executed_and_nothing_else(

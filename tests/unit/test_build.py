@@ -77,6 +77,7 @@ def test_the_engine_is_told_the_context_the_names_and_the_place(engine: Engine, 
         "tags": tags,
         "secrets": {"ca": b"PEM", "mirrors": b"apt=http://m.example\n"},
         "build_args": {"BASE": "debian:12-slim"},
+        "cache_from": (),
         "no_cache": True,
         "on_event": ignore,
     }
@@ -88,6 +89,38 @@ def test_the_place_does_not_change_the_context(engine: Engine, plan: Plan) -> No
     here = engine.context
     build.build(ENGINE, plan, Site("http://a", "http://b", "http://c", b"PEM"), Options(), ignore)
     assert engine.context == here
+
+
+def test_a_sites_registry_gives_the_image_further_names(engine: Engine, plan: Plan) -> None:
+    site = Site(registry="registry.example.edu/lab")
+    built = build.build(ENGINE, plan, site, Options(), ignore)
+    assert built.tags[2:] == (
+        "registry.example.edu/lab/x:latest",
+        f"registry.example.edu/lab/x:{plan.digest[:12]}",
+    )
+    assert engine.told["tags"] == built.tags
+
+
+def test_a_sites_cache_is_taken_over_and_left_for_others(engine: Engine, plan: Plan) -> None:
+    site = Site(cache_from=("registry.example.edu/lab/x:latest",), cache_inline=True)
+    build.build(ENGINE, plan, site, Options(), ignore)
+    assert engine.told["cache_from"] == site.cache_from
+    assert engine.told["build_args"]["BUILDKIT_INLINE_CACHE"] == "1"
+
+
+def test_a_sites_proxy_comes_before_the_processs_own(
+    engine: Engine, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://process:1")
+    site = Site(http_proxy="http://site:2", no_proxy="localhost")
+    build.build(ENGINE, plan, site, Options(), ignore)
+    assert engine.told["build_args"] == {
+        "BASE": "debian:12-slim",
+        "HTTP_PROXY": "http://site:2",
+        "http_proxy": "http://site:2",
+        "NO_PROXY": "localhost",
+        "no_proxy": "localhost",
+    }
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])

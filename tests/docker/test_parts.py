@@ -1,0 +1,395 @@
+"""The parts of an image that no shipped profile of every day's tests has, really built.
+
+Plans are made by hand, small: what is slow is what is fetched. The conda channel and
+NVIDIA's package source are made here, of tiny packages; the real ones are out of reach.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import ipaddress
+import json
+import shutil
+import subprocess
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from email.utils import formatdate
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import docker.errors
+import pytest
+
+from imagekit import build, names, site
+from imagekit.checks.runner import run_checks
+from imagekit.engine.connection import Engine
+from imagekit.errors import WorkFailedError
+from imagekit.events import ignore
+from imagekit.plan.model import Cuda, File, Framework, Plan, Python
+from tests.docker.support import missing
+
+VENV = Python("3.11", "os", "/opt/venv", "", (), (), (), "", (), (), ())
+CUDA = Cuda("12.9", "", "runtime", "wheels", "525.60.13", "5.0", "")
+MIRROR = "https://mirror.example.edu"
+
+
+@pytest.fixture(scope="module")
+def ssh_plan(plan: Plan) -> Plan:
+    """The profile's plan without its desktop."""
+    apt = tuple(layer for layer in plan.apt if layer[0] in {"base", "sshd"})
+    return replace(plan, profile="ik-parts", desktop=None, apt=apt)
+
+
+class Builder:
+    """Builds plans, and takes their names away in the end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.tags: set[str] = set()
+
+    def image(self, plan: Plan, place: site.Site | None = None) -> str:
+        built = build.build(self.engine, plan, place or site.load(), build.Options(), ignore)
+        self.tags.update(names.tags(plan))
+        return built.image_id
+
+    def say(self, image: str, *command: str, user: str = "lab") -> str:
+        """What a command prints in a container of the image, without its services."""
+        output: bytes = self.engine.client.containers.run(
+            image, list(command), user=user, remove=True
+        )
+        return output.decode()
+
+    def check(self, image: str, *wanted: str) -> dict[str, dict[str, object]]:
+        """Ask some checks; all of them have to pass."""
+        report = run_checks(self.engine, image, only=wanted)
+        results = {result.name: result for result in report.results}
+        bad = {name: r.reason for name, r in results.items() if r.status != "passed"}
+        assert bad == {}, report.log
+        return {name: dict(result.data) for name, result in results.items()}
+
+
+@pytest.fixture(scope="module")
+def builder(engine: Engine) -> Iterator[Builder]:
+    made = Builder(engine)
+    yield made
+    for tag in made.tags:
+        with suppress(docker.errors.APIError):
+            engine.client.images.remove(tag)
+
+
+@pytest.fixture(scope="module")
+def everyday(builder: Builder, ssh_plan: Plan) -> str:
+    """Jupyter Lab, own packages, files, labels, health, groups and mirrors in one image."""
+    program = b"#!/bin/sh\necho $((1 + 1))\n"
+    file = File("/usr/local/bin/two", "0755", hashlib.sha256(program).hexdigest(), program)
+    health = ssh_plan.health
+    assert health is not None
+    return builder.image(
+        replace(
+            ssh_plan,
+            python=replace(VENV, jupyter=("jupyterlab",), pip=("humanize",), npm=("cowsay",)),
+            jupyter=True,
+            user=replace(ssh_plan.user, gid=1300, groups=("lab-x", "video")),
+            labels=(("edu.example.course", "ml $101"),),
+            files=(file,),
+            health=replace(health, command='python -c "import humanize" && test "$(id -un)" = lab'),
+            mirrors=(
+                ("apt", MIRROR),
+                ("conda", f"{MIRROR}/anaconda"),
+                ("npm", f"{MIRROR}/npm"),
+                ("pypi", f"{MIRROR}/simple"),
+            ),
+        )
+    )
+
+
+def test_jupyter_computes_and_mirrors_are_named_before_and_after_a_restart(
+    builder: Builder, everyday: str
+) -> None:
+    data = builder.check(everyday, "sshd", "jupyter", "mirrors", "restart")
+    assert data["jupyter"]["kernel"] == "2|/opt/venv|zh_CN.UTF-8"
+
+
+def test_own_packages_are_on_the_path(builder: Builder, everyday: str) -> None:
+    said = builder.say(everyday, "sh", "-c", "cowsay moo; two; which python pip npm jupyter")
+    assert "moo" in said
+    assert said.splitlines()[-5:] == [
+        "2",
+        *(f"/opt/venv/bin/{name}" for name in ("python", "pip", "npm", "jupyter")),
+    ]
+
+
+def test_the_environment_belongs_to_the_user_s_group(builder: Builder, everyday: str) -> None:
+    foreign = builder.say(
+        everyday,
+        *("find", "/opt/venv", "-not", "-path", "/opt/venv/etc*", "("),
+        *("-not", "-group", "1300", "-o", "-not", "-type", "l", "-not", "-perm", "-g=w"),
+        *("-o", "-type", "d", "-not", "-perm", "-g=s", ")"),
+    )
+    assert foreign == ""
+    script = "mkdir /opt/venv/new && stat -c '%g %A' /opt/venv/new"
+    assert builder.say(everyday, "sh", "-c", script) == "1300 drwxr-sr-x\n"
+
+
+def test_the_account_has_its_groups_and_the_image_its_labels(
+    engine: Engine, builder: Builder, everyday: str
+) -> None:
+    assert builder.say(everyday, "id", "-Gn").split() == ["lab", "video", "lab-x"]
+    labels = engine.client.images.get(everyday).labels
+    assert labels["edu.example.course"] == "ml $101"
+    assert labels["dev.imagekit.python"] == "3.11"
+
+
+def test_health_asks_the_profile_s_own_command(
+    engine: Engine, builder: Builder, everyday: str
+) -> None:
+    settings = "USER_NAME=lab\nHEALTH_COMMAND='test -f /tmp/well'\n"
+    probe = "/usr/lib/imagekit/health.d/profile"
+    script = (
+        f'printf "$S" > /etc/imagekit/settings; {probe}; echo $?; touch /tmp/well; {probe}; echo $?'
+    )
+    output = engine.client.containers.run(
+        everyday, ["sh", "-c", script], environment={"S": settings}, remove=True
+    )
+    assert output.decode().split() == ["1", "0"]
+    assert builder.say(everyday, probe, user="root") == ""
+
+
+def test_a_framework_is_the_same_in_every_session(builder: Builder, ssh_plan: Plan) -> None:
+    framework = Framework("jax", "0.5.3")
+    python = replace(VENV, framework=("jax==0.5.3",))
+    image = builder.image(
+        replace(ssh_plan, profile="ik-framework", python=python, framework=framework)
+    )
+    assert builder.check(image, "framework")["framework"]["version"] == "0.5.3"
+
+
+def test_cuda_of_wheels_is_found_by_every_process(builder: Builder, ssh_plan: Plan) -> None:
+    python = replace(
+        VENV, cuda=("nvidia-cuda-runtime-cu12==12.9.*", "nvidia-cuda-nvrtc-cu12==12.9.*")
+    )
+    image = builder.image(replace(ssh_plan, profile="ik-cuda", python=python, cuda=CUDA))
+    # libcudart, libnvrtc and its built-ins, and since 12.8 both of the latter in two kinds
+    assert builder.check(image, "cuda")["cuda"] == {"libraries": 5, "need_the_host": []}
+    found = builder.say(image, "sh", "-c", "/sbin/ldconfig -p; env")
+    assert "/opt/venv/lib/python3.11/site-packages/nvidia/cuda_runtime/lib" in found
+    assert "LD_LIBRARY_PATH" not in found
+    assert "NVIDIA_VISIBLE_DEVICES" not in found
+    assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in found
+
+
+# ---- simulated: a conda channel and NVIDIA's package source, of tiny packages
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def served(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """An address that build steps reach, and the folder that lies there."""
+    folder = tmp_path_factory.mktemp("served")
+    config = engine.client.networks.get("bridge").attrs["IPAM"]["Config"][0]
+    handler = partial(Quiet, directory=str(folder))
+    try:
+        address = config.get("Gateway") or str(ipaddress.ip_network(config["Subnet"])[1])
+        server = ThreadingHTTPServer((address, 0), handler)
+    except OSError as error:
+        missing("iptables", f"the engine's bridge is not on this machine: {error}")
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://{address}:{server.server_port}", folder
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def library(builder: Builder, ssh_plan: Plan) -> bytes:
+    """Some shared library of the release, to stand in for CUDA's."""
+    python = replace(VENV, cuda=("nvidia-cuda-runtime-cu12==12.9.*",))
+    image = builder.image(replace(ssh_plan, profile="ik-library", python=python, cuda=CUDA))
+    path = "/opt/venv/lib/python3.11/site-packages/nvidia/cuda_runtime/lib/libcudart.so.12"
+    container = builder.engine.client.containers.create(image)
+    try:
+        pieces, _ = container.get_archive(path)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as archive:
+            file = archive.extractfile(Path(path).name)
+            assert file is not None
+            return file.read()
+    finally:
+        container.remove()
+
+
+def conda_package(folder: Path, name: str, files: dict[str, bytes], *depends: str) -> None:
+    """A package in the first format of conda's, and its row in the channel's index.
+
+    https://docs.conda.io/projects/conda-build/en/stable/resources/package-spec.html
+    """
+    index = {
+        "name": name,
+        "version": VERSION,
+        "build": "0",
+        "build_number": 0,
+        "subdir": "linux-64",
+    }
+    whole = {**index, "depends": list(depends)}
+    paths = [
+        {
+            "_path": path,
+            "path_type": "hardlink",
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "size_in_bytes": len(data),
+        }
+        for path, data in files.items()
+    ]
+    members = {
+        **files,
+        "info/index.json": json.dumps(whole).encode(),
+        "info/paths.json": json.dumps({"paths": paths, "paths_version": 1}).encode(),
+        "info/files": "\n".join(files).encode(),
+    }
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:bz2") as archive:
+        for path, data in members.items():
+            member = tarfile.TarInfo(path)
+            member.size, member.mode = len(data), 0o755 if path.startswith("bin/") else 0o644
+            archive.addfile(member, io.BytesIO(data))
+    for subdir in ("linux-64", "noarch"):
+        file = folder / subdir / "repodata.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        empty = {"info": {"subdir": subdir}, "packages": {}, "packages.conda": {}}
+        repodata = json.loads(file.read_text()) if file.exists() else empty
+        if subdir == "linux-64":
+            (file.parent / f"{name}-{VERSION}-0.tar.bz2").write_bytes(out.getvalue())
+            digest = hashlib.sha256(out.getvalue()).hexdigest()
+            row = {**whole, "sha256": digest, "size": len(out.getvalue())}
+            repodata["packages"][f"{name}-{VERSION}-0.tar.bz2"] = row
+        file.write_text(json.dumps(repodata))
+
+
+# A version of this run's own, so that no step comes from the engine's cache: where the
+# channel is does not change a step, and what is in it cannot.
+VERSION = f"1.{int(time.time())}"
+# Stands in for conda's own Python: the release's.
+PYTHON = b'#!/bin/sh\nexec /usr/bin/python3 "$@"\n'
+CONDA = b"""#!/bin/sh
+printf '{"conda_version": "1.0", "root_prefix": "/opt/conda-command", '
+printf '"envs_dirs": ["%s/.conda/envs"], "pkgs_dirs": ["%s/.conda/pkgs"]}' "$HOME" "$HOME"
+"""
+
+
+def test_an_environment_of_a_channel_simulated(
+    builder: Builder, ssh_plan: Plan, served: tuple[str, Path], library: bytes
+) -> None:
+    url, folder = served
+    main, forge = folder / "pkgs" / "main", folder / "cloud" / "conda-forge"
+    conda_package(main, "python", {"bin/python": PYTHON}, "__glibc >=2.28")
+    toolkit = {"lib/libcudart.so.12": library, "lib/libstdc++.so.6": b"not to be found"}
+    conda_package(main, "cudatoolkit", toolkit, "__cuda >=10.0")
+    shell = {"bin/conda": CONDA, "etc/profile.d/conda.sh": b"conda_function=there\n"}
+    conda_package(forge, "conda", {**shell, "etc/fish/conf.d/conda.fish": b""}, "__unix")
+    python = replace(
+        VENV,
+        version="3.7",
+        source="conda",
+        prefix="/opt/conda",
+        channel="pkgs/main",
+        specs=(f"cudatoolkit={VERSION}", f"python={VERSION}"),
+    )
+    cuda = replace(CUDA, version="10.0", source="conda")
+    plan = replace(ssh_plan, profile="ik-conda", python=python, cuda=cuda, conda=True)
+    image = builder.image(plan, replace(site.load(), conda=url))
+    said = builder.say(
+        image, "bash", "-ic", "echo $conda_function; which python conda; /sbin/ldconfig -p"
+    )
+    assert said.split()[:3] == ["there", "/opt/conda/bin/python", "/usr/local/bin/conda"]
+    assert "/usr/local/lib/imagekit-cuda/libcudart.so" in said
+    # Of the channel's libraries the system sees CUDA's alone.
+    assert not any(f"{folder}/libstdc" in said for folder in ("imagekit-cuda", "/opt/conda/lib"))
+    assert builder.check(image, "conda", "cuda")["conda"]["root_prefix"] == "/opt/conda-command"
+
+
+def test_cuda_of_a_recipe_simulated(
+    builder: Builder, ssh_plan: Plan, served: tuple[str, Path], library: bytes
+) -> None:
+    if not all(map(shutil.which, ("gpg", "dpkg-deb"))):
+        missing("packaging", "no gpg or dpkg-deb here")
+    url, folder = served
+    source = folder / "nvidia"
+    apt_source(source, folder.parent / "gpg", {"cuda-cudart-10-0": library})
+    extra = folder / "libcudnn7_7_amd64.deb"
+    deb(extra, "libcudnn7", {"usr/share/libcudnn7": b"x"}, folder.parent / "extra")
+    cuda = replace(
+        CUDA,
+        version="10.0",
+        source="recipe",
+        repository=f"deb {url}/nvidia ./",
+        key=f"{url}/nvidia/key.asc",
+        files=((f"{url}/{extra.name}", hashlib.sha256(extra.read_bytes()).hexdigest()),),
+    )
+    apt = (ssh_plan.apt[0], ("cuda", ("cuda-cudart-10-0=1.0",)), *ssh_plan.apt[1:])
+    plan = replace(ssh_plan, profile="ik-recipe", cuda=cuda, apt=apt)
+    image = builder.image(plan)
+    assert builder.check(image, "cuda")["cuda"] == {"libraries": 1, "need_the_host": []}
+    said = builder.say(image, "sh", "-c", "dpkg -l libcudnn7; cat /etc/apt/sources.list.d/*")
+    assert "ii  libcudnn7" in said
+    assert "nvidia" not in said
+    wrong = replace(cuda, files=((cuda.files[0][0], "0" * 64),))
+    with pytest.raises(WorkFailedError, match="ended with exit code 1"):
+        builder.image(replace(plan, cuda=wrong))
+
+
+def deb(file: Path, name: str, files: dict[str, bytes], work: Path) -> str:
+    """Make a Debian package; its control file."""
+    control = (
+        f"Package: {name}\nVersion: 1.0\nArchitecture: amd64\n"
+        "Maintainer: test <test@example.edu>\nDescription: a test\n"
+    )
+    for path, data in {**files, "DEBIAN/control": control.encode()}.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_bytes(data)
+    subprocess.run(["dpkg-deb", "--build", str(work), str(file)], check=True, capture_output=True)
+    return control
+
+
+def apt_source(folder: Path, home: Path, libraries: dict[str, bytes]) -> None:
+    """A flat, signed package source, as NVIDIA's are (`deb URL ./`).
+
+    https://wiki.debian.org/DebianRepository/Format#Flat_Repository_Format
+    """
+    folder.mkdir()
+    home.mkdir(mode=0o700)
+    rows = []
+    for name, library in libraries.items():
+        file = folder / f"{name}_1.0_amd64.deb"
+        path = "usr/local/cuda-10.0/lib64/libcudart.so.12"
+        control = deb(file, name, {path: library}, home.parent / name)
+        rows.append(f"{control}Filename: ./{file.name}\n{_sums(file)}")
+    packages = folder / "Packages"
+    packages.write_text("\n".join(rows))
+    size, digest = packages.stat().st_size, hashlib.sha256(packages.read_bytes()).hexdigest()
+    date = formatdate(usegmt=True).replace("GMT", "UTC")
+    (folder / "Release").write_text(f"Date: {date}\nSHA256:\n {digest} {size} Packages\n")
+
+    def gpg(*arguments: str) -> bytes:
+        command = ["gpg", "--homedir", str(home), "--batch", "--passphrase", "", *arguments]
+        return subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout
+
+    gpg("--quick-generate-key", "test@example.edu", "rsa2048", "sign", "never")
+    gpg("--output", "InRelease", "--clearsign", "Release")
+    (folder / "key.asc").write_bytes(gpg("--armor", "--export"))
+
+
+def _sums(file: Path) -> str:
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return f"Size: {file.stat().st_size}\nSHA256: {digest}\n"
