@@ -19,8 +19,10 @@ from imagekit.errors import ImagekitError, WorkFailedError
 # verb: what it does, as `imagekit --help` lists it (the verb's own first line).
 VERBS = {
     "list": "List the profiles that can be built.",
-    "show": "Show what a profile means: every decision made.",
+    "show": "Show what a profile means: every decision made, and why.",
     "validate": "Check profiles without building them.",
+    "schema": "Print the JSON Schema of profiles, or of site files.",
+    "catalogue": "Print the data on what exists and what fits.",
     "render": "Write the Dockerfile and its files.",
     "build": "Build the images of profiles.",
     "test": "Smoke-test a profile's image.",

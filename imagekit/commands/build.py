@@ -9,8 +9,7 @@ from imagekit import site as site_file
 from imagekit.commands import progress
 from imagekit.commands.options import set_option, site_option
 from imagekit.errors import InputError, Message
-from imagekit.plan.model import Plan
-from imagekit.plan.resolve import resolve
+from imagekit.plan.resolve import Decision, decide
 
 
 @click.command()
@@ -38,7 +37,7 @@ def command(
         raise click.UsageError("--tag names one image; build one profile at a time with it")
     for tag in tags:
         names.check_reference(tag)
-    plans = _plans(profiles, overrides)
+    decisions = _decide(profiles, overrides)
     place = site_file.load(site)
 
     # The engine's modules import docker-py, which takes longer than all of the above.
@@ -47,9 +46,11 @@ def command(
 
     engine = connect()
     options = Options(tags, no_cache=no_cache, pull=pull)
-    for plan in plans:
+    for decision in decisions:
+        plan = decision.plan
         with progress.show(style, plan.profile) as on_event:
-            built = build(engine, plan, place, options, on_event)
+            from_here = place.with_profile_mirrors(decision.mirrors)
+            built = build(engine, plan, from_here, options, on_event)
         click.echo(
             f"{plan.profile}: {built.size / 1e6:.0f} MB, {built.seconds:.1f} s, "
             f"{built.cached} of {built.steps} steps cached",
@@ -58,15 +59,15 @@ def command(
         click.echo(f"{built.image_id} {' '.join(built.tags)}")
 
 
-def _plans(profiles: tuple[str, ...], overrides: tuple[str, ...]) -> list[Plan]:
+def _decide(profiles: tuple[str, ...], overrides: tuple[str, ...]) -> list[Decision]:
     """All plans, or everything that is wrong with any profile."""
-    plans: list[Plan] = []
+    decisions: list[Decision] = []
     problems: list[Message] = []
     for name in profiles:
         try:
-            plans.append(resolve(profile.load(name, overrides)))
+            decisions.append(decide(profile.load(name, overrides)))
         except InputError as error:
             problems.extend(error.messages)
     if problems:
         raise InputError(problems)
-    return plans
+    return decisions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import click
 
 profile_argument = click.argument("profile_", metavar="PROFILE")
@@ -16,3 +18,17 @@ site_option = click.option(
     "--site", metavar="FILE", default="", help="A site file instead of the one that is found."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+gpu_option = click.option(
+    "--gpu",
+    metavar="NAME",
+    default="",
+    help='Say whether it runs on this GPU: "RTX 2080 Ti", or a compute capability.',
+)
+driver_option = click.option(
+    "--driver", metavar="VERSION", default="", help="Say whether it runs with this NVIDIA driver."
+)
+
+
+def knows_hardware(gpu: str, driver: str) -> bool:
+    """Whether hardware is named, or this host may have some; asking more takes longer."""
+    return bool(gpu or driver or shutil.which("nvidia-smi"))

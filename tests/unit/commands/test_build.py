@@ -101,3 +101,13 @@ def test_what_was_built_before_a_failure_is_printed(
     ended = run_cli("build", "debian12-desktop", "bad.yaml")
     assert (ended.code, ended.out) == (1, "sha256:1 imagekit/debian12-desktop:latest\n")
     assert ended.err.endswith("bad: failed\n")
+
+
+def test_a_profiles_mirrors_are_built_with_where_the_site_names_none(
+    run_cli: RunCli, write: Callable[..., str], calls: Calls
+) -> None:
+    write("site: 1\nmirrors: {apt: http://here.example}", "lab.yaml")
+    write("profile: 1\nmirrors: {apt: http://a.example, pypi: http://p.example/simple}", "a.yaml")
+    assert run_cli("build", "a.yaml", "--site", "lab.yaml").code == 0
+    (_, site, _) = calls[-1]
+    assert (site.apt, site.pypi) == ("http://here.example", "http://p.example/simple")
