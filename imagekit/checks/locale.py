@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,8 +20,9 @@ TEXT = "中文测试，桌面与终端 ñ é 😀"
 
 _LOOK_AT = "SetEnv and AcceptEnv in /run/imagekit/sshd_config, and /run/imagekit/environment.sh"
 
-# One value a line. The shell's own start may say something before "begin".
-_SCRIPT = f"""
+# One value a line. The login shell, whichever it is, starts first and hands over to sh; its
+# own start may say something before "begin".
+_LINES = f"""
 echo begin
 printf 'LANG=%s\\n' "$LANG"
 printf 'charmap=%s\\n' "$(locale charmap)"
@@ -31,6 +33,7 @@ printf 'characters=%s\\n' "$(wc -m < "$file")"
 rm -f "$file"
 echo end
 """
+_SCRIPT = f"sh -c {shlex.quote(_LINES)}\n"
 
 # bash, locale and perl, in that order.
 _WARNING = re.compile(

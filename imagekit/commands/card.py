@@ -17,8 +17,8 @@ from imagekit.commands.options import json_option
 def command(name: str, passwords: bool, as_json: bool) -> None:
     """Say how a person logs in.
 
-    JSON: {"version": 1, "name", "profile", "state", "url", "ssh", "local_only"}, and with
-    --passwords "password" and "desktop_password".
+    JSON: {"version": 1, "name", "profile", "state", "url", "ssh", "jupyter", "local_only"},
+    and with --passwords "password", "desktop_password" and "jupyter_token".
     """
     from imagekit.engine.connection import connect  # noqa: PLC0415  (imports docker-py)
     from imagekit.run import person as people  # noqa: PLC0415
@@ -37,4 +37,5 @@ def command(name: str, passwords: bool, as_json: bool) -> None:
     if secrets:
         values["password"] = secrets.password
         values["desktop_password"] = secrets.desktop_password
+        values["jupyter_token"] = secrets.jupyter_token
     click.echo(json.dumps(values, indent=2, ensure_ascii=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import click
 
 from imagekit import names, profile
 from imagekit import site as site_file
-from imagekit.commands import progress
+from imagekit.commands import fits, progress
 from imagekit.commands.options import profile_argument, set_option, site_option
 from imagekit.container import check_gpus, generate_secrets
 from imagekit.errors import InputError, Message, WorkFailedError
@@ -44,6 +45,10 @@ def command(
     place = site_file.load(site)
     keys = _public_keys(key)
     check_gpus(gpus)
+    if gpus and _engine_is_here():
+        misfits = list(fits.refusal(plan, fits.present("", "")))
+        if misfits:
+            raise InputError(misfits)
 
     # These import docker-py, which takes longer than all of the above.
     from imagekit.engine import images  # noqa: PLC0415
@@ -71,6 +76,11 @@ def command(
             person = start(engine, request, place, on_event)
     for line in card(person).lines(secrets):
         click.echo(line)
+
+
+def _engine_is_here() -> bool:
+    """Whether this host's GPUs are those that the engine can give."""
+    return os.environ.get("DOCKER_HOST", "unix:").startswith("unix:")
 
 
 def _public_keys(path: str) -> str:

@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 
 from imagekit.container import Secrets
-from imagekit.names import SSH_PORT, WEB_PORT
+from imagekit.names import JUPYTER_PORT, SSH_PORT, WEB_PORT
 from imagekit.run.person import Person
 
 _ANY = "0.0.0.0"  # noqa: S104  (compared with, never bound to)
@@ -22,6 +22,7 @@ class Card:
         state: ``running``, ``exited`` …
         url: the desktop's address, empty without a desktop.
         ssh: the command line, empty without sshd.
+        jupyter: Jupyter Lab's address, empty without Jupyter.
         local_only: whether only this host can reach it.
     """
 
@@ -30,20 +31,22 @@ class Card:
     state: str
     url: str
     ssh: str
+    jupyter: str
     local_only: bool
 
     def lines(self, secrets: Secrets | None = None) -> tuple[str, ...]:
         """The card for people; with the passwords when ``secrets`` are given."""
         rows = [
-            ("desktop", self.url, secrets.desktop_password if secrets else ""),
-            ("ssh", self.ssh, secrets.password if secrets else ""),
+            ("desktop", self.url, "password", secrets.desktop_password if secrets else ""),
+            ("ssh", self.ssh, "password", secrets.password if secrets else ""),
+            ("jupyter", self.jupyter, "token", secrets.jupyter_token if secrets else ""),
         ]
         shown = [f"{self.name} · {self.profile} · {self.state}"]
-        for what, way, password in rows:
+        for what, way, kind, secret in rows:
             if way:
                 shown.append(f"  {what:<9} {way}")
-            if way and password:
-                shown.append(f"  {'':<9} password {password}")
+            if way and secret:
+                shown.append(f"  {'':<9} {kind} {secret}")
         if secrets is None:
             shown.append(f"  passwords imagekit card {self.name} --passwords")
         if self.local_only:
@@ -54,12 +57,13 @@ class Card:
 def card(person: Person) -> Card:
     """A person's card."""
     host = socket.gethostname() if person.bind in {_ANY, ""} else person.bind
-    web, ssh = person.port(WEB_PORT), person.port(SSH_PORT)
+    web, ssh, jupyter = (person.port(port) for port in (WEB_PORT, SSH_PORT, JUPYTER_PORT))
     return Card(
         name=person.name,
-        profile=person.plan.profile,
+        profile=person.profile,
         state=person.state,
         url=f"http://{host}:{web}/" if web else "",
-        ssh=f"ssh -p {ssh} {person.plan.user.name}@{host}" if ssh else "",
+        ssh=f"ssh -p {ssh} {person.login}@{host}" if ssh else "",
+        jupyter=f"http://{host}:{jupyter}/" if jupyter else "",
         local_only=person.bind.startswith("127."),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import tarfile
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from imagekit.container import SECRETS_FOLDER, Secrets
 from imagekit.engine.connection import Engine
 from imagekit.engine.faults import in_words
 from imagekit.errors import InputError, Message, WorkFailedError
-from imagekit.plan.model import Plan, from_json
 
 PERSON_LABEL = f"{names.LABEL_PREFIX}person"
 PORTS_LABEL = f"{names.LABEL_PREFIX}ports"
@@ -32,7 +32,8 @@ class Person:
         container: the container's id.
         image: the id of the image it was made from.
         state: the engine's word: ``running``, ``exited`` …
-        plan: what the container is.
+        profile: the name of its image's profile.
+        login: the account in it.
         bind: the address that its ports are published on.
         ports: container port to host port.
         base: first port of its block.
@@ -42,7 +43,8 @@ class Person:
     container: str
     image: str
     state: str
-    plan: Plan
+    profile: str
+    login: str
     bind: str
     ports: tuple[tuple[int, int], ...]
     base: int
@@ -158,6 +160,7 @@ def read_secrets(engine: Engine, person: Person) -> Secrets:
         password=texts.get("password", ""),
         desktop_password=texts.get("desktop_password", ""),
         authorized_keys=texts.get("authorized_keys", ""),
+        jupyter_token=texts.get("jupyter_token", ""),
     )
 
 
@@ -170,7 +173,9 @@ def _person(attrs: dict[str, Any]) -> Person:
         container=attrs["Id"],
         image=attrs["Image"],
         state=attrs["State"]["Status"],
-        plan=from_json(labels[names.RESOLVED_LABEL]),
+        profile=labels[names.PROFILE_LABEL],
+        # Not read as a plan: containers outlive the versions of the plan's format.
+        login=json.loads(labels[names.RESOLVED_LABEL])["user"]["name"],
         bind=next((given["HostIp"] for given in bindings.values()), ""),
         ports=tuple((port, int(bindings[port]["HostPort"])) for port in sorted(bindings)),
         base=int(labels[PORTS_LABEL]),

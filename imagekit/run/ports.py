@@ -1,6 +1,6 @@
 """Blocks of ten ports, one a person, as the tutorials' readers hand them out.
 
-Of a block at ``base``, ssh is ``base + 2`` and the desktop ``base + 8``.
+Of a block at ``base``, ssh is ``base + 2``, the desktop ``base + 8``, Jupyter ``base + 9``.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ import errno
 import socket
 from collections.abc import Collection, Iterator
 
+from imagekit import names
 from imagekit.container import Port
-from imagekit.names import SSH_PORT, WEB_PORT
+from imagekit.names import JUPYTER_PORT, SSH_PORT, WEB_PORT
 from imagekit.plan.model import Plan
 
 BLOCK = 10
-_OFFSETS = {SSH_PORT: 2, WEB_PORT: 8}
+_OFFSETS = {SSH_PORT: 2, WEB_PORT: 8, JUPYTER_PORT: 9}
 _HIGHEST = 65_536
 
 
 def published(plan: Plan, bind: str, base: int) -> tuple[Port, ...]:
     """The ports of a plan's services, published on ``bind`` in the block at ``base``."""
-    wanted = [(SSH_PORT, plan.sshd), (WEB_PORT, plan.desktop)]
-    return tuple(Port(port, bind, base + _OFFSETS[port]) for port, service in wanted if service)
+    return tuple(Port(port, bind, base + _OFFSETS[port]) for port in names.ports(plan))
 
 
 def free_blocks(first: int, taken: Collection[int], bind: str) -> Iterator[int]:

@@ -149,3 +149,26 @@ def test_show_as_json_says_it_too(run_cli: RunCli) -> None:
     shown = json.loads(run_cli("show", "a-old", "--json", "--gpu", "RTX 3090").out)
     assert shown["hardware"] == [{"gpu": "GeForce RTX 3090", "cc": "8.6", "driver": ""}]
     assert shown["misfits"] == [SOURCED]
+
+
+# ---- run
+
+
+@pytest.mark.usefixtures("a_3090_here")
+def test_run_gives_no_gpu_to_an_image_that_does_not_run_on_it(
+    run_cli: RunCli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    ended = run_cli("run", "a-old", "--name", "zhang", "--gpus", "all")
+    assert (ended.code, ended.out) == (2, "")
+    assert SOURCED in ended.err
+
+
+@pytest.mark.usefixtures("a_3090_here")
+def test_the_gpus_of_this_host_say_nothing_of_an_engine_elsewhere(
+    run_cli: RunCli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    ended = run_cli("run", "a-old", "--name", "zhang", "--gpus", "all")
+    assert ended.code == 3
+    assert "compute capability" not in ended.err

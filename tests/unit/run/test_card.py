@@ -9,20 +9,18 @@ from dataclasses import asdict
 import pytest
 
 from imagekit.container import Secrets
-from imagekit.plan.model import Plan
 from imagekit.run.card import card
 from imagekit.run.person import Person
 
-SECRETS = Secrets("ssh-pass", "desktop", "")
+SECRETS = Secrets("ssh-pass", "desktop", "", "jupyter-token")
 
 
 @pytest.fixture
-def person(planned: Callable[[str], Plan]) -> Callable[..., Person]:
+def person() -> Callable[..., Person]:
     def made(
         bind: str = "127.0.0.1", ports: tuple[tuple[int, int], ...] = ((22, 6012), (80, 6018))
     ) -> Person:
-        plan = planned("user: {name: lab}")
-        return Person("zhang", "id", "image", "running", plan, bind, ports, 6010)
+        return Person("zhang", "id", "image", "running", "x", "lab", bind, ports, 6010)
 
     return made
 
@@ -41,6 +39,15 @@ def test_a_card_says_address_command_and_passwords(person: MakePerson) -> None:
     )
 
 
+def test_a_card_says_where_jupyter_is_and_its_token(person: MakePerson) -> None:
+    shown = card(person(ports=((22, 6012), (8888, 6019))))
+    assert shown.lines(SECRETS)[3:5] == (
+        "  jupyter   http://127.0.0.1:6019/",
+        "            token jupyter-token",
+    )
+    assert not any("token" in line for line in shown.lines())
+
+
 def test_passwords_are_said_only_when_they_are_given(person: MakePerson) -> None:
     lines = card(person()).lines()
     assert not any(" password " in line for line in lines)
@@ -48,18 +55,20 @@ def test_passwords_are_said_only_when_they_are_given(person: MakePerson) -> None
 
 
 @pytest.mark.parametrize(
-    ("ports", "url", "ssh"),
+    ("ports", "url", "ssh", "jupyter"),
     [
-        (((22, 7012),), "", "ssh -p 7012 lab@10.0.0.5"),
-        (((80, 7018),), "http://10.0.0.5:7018/", ""),
-        ((), "", ""),
+        (((22, 7012),), "", "ssh -p 7012 lab@10.0.0.5", ""),
+        (((80, 7018),), "http://10.0.0.5:7018/", "", ""),
+        (((8888, 7019),), "", "", "http://10.0.0.5:7019/"),
+        ((), "", "", ""),
     ],
 )
 def test_a_card_holds_what_the_container_has(
-    person: MakePerson, ports: tuple[tuple[int, int], ...], url: str, ssh: str
+    person: MakePerson, ports: tuple[tuple[int, int], ...], url: str, ssh: str, jupyter: str
 ) -> None:
     shown = card(person("10.0.0.5", ports))
-    assert (shown.url, shown.ssh, shown.local_only) == (url, ssh, False)
+    assert (shown.url, shown.ssh, shown.jupyter) == (url, ssh, jupyter)
+    assert not shown.local_only
     assert not any("this host only" in line for line in shown.lines())
 
 
@@ -69,4 +78,5 @@ def test_on_all_addresses_the_hosts_name_is_said(person: MakePerson, bind: str) 
 
 
 def test_a_card_as_json_has_the_documented_keys(person: MakePerson) -> None:
-    assert list(asdict(card(person()))) == ["name", "profile", "state", "url", "ssh", "local_only"]
+    keys = ["name", "profile", "state", "url", "ssh", "jupyter", "local_only"]
+    assert list(asdict(card(person()))) == keys

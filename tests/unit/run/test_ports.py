@@ -20,6 +20,7 @@ from imagekit.run import ports
         ("desktop: false", (Port(22, "127.0.0.1", 6012),)),
         ("desktop: true\nsshd: false", (Port(80, "127.0.0.1", 6018),)),
         ("sshd: false", ()),
+        ("sshd: false\njupyter: true", (Port(8888, "127.0.0.1", 6019),)),
     ],
 )
 def test_services_are_published_at_their_places_in_the_block(
@@ -48,7 +49,7 @@ def test_blocks_that_someone_has_are_left_out(busy: set[int]) -> None:
     assert first(2, ports.free_blocks(6010, {6010, 6030}, "127.0.0.1")) == [6020, 6040]
 
 
-@pytest.mark.parametrize("port", [6012, 6018])
+@pytest.mark.parametrize("port", [6012, 6018, 6019])
 def test_blocks_with_a_port_in_use_are_left_out(busy: set[int], port: int) -> None:
     busy.add(port)
     assert first(1, ports.free_blocks(6010, (), "127.0.0.1")) == [6020]

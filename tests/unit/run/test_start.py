@@ -21,7 +21,7 @@ from imagekit.run import person as people
 from imagekit.run import ports, start
 from imagekit.site import Site
 
-SECRETS = Secrets("pass", "desk")
+SECRETS = Secrets("pass", "desk", jupyter_token="toke")
 
 
 class Container:
@@ -144,7 +144,7 @@ def test_a_container_is_created_given_its_secrets_started_and_waited_for(
     assert events == [Notice("waiting for the services")]
     assert (person.name, person.state, person.base) == ("zhang_san", "running", 6010)
     assert person.ports == ((22, 6012), (80, 6018))
-    assert person.plan == client.plan
+    assert (person.profile, person.login) == (client.plan.profile, client.plan.user.name)
     (container,) = client.containers_there
     made = container.arguments
     assert (made["name"], made["hostname"]) == ("imagekit-zhang_san", "zhang-san")
@@ -155,8 +155,15 @@ def test_a_container_is_created_given_its_secrets_started_and_waited_for(
         "/run/secrets",
     ]
     with tarfile.open(fileobj=io.BytesIO(container.archives["/run/secrets"])) as archive:
-        assert archive.getnames() == ["password", "desktop_password"]
+        assert archive.getnames() == ["password", "desktop_password", "jupyter_token"]
     assert people.read_secrets(engine, person) == SECRETS
+
+
+def test_jupyter_is_published_for_an_image_that_has_it(
+    begin: Begin, client: Docker, planned: Callable[[str], Plan]
+) -> None:
+    client.plan = planned("desktop: true\njupyter: true")
+    assert begin()[0].ports == ((22, 6012), (80, 6018), (8888, 6019))
 
 
 def test_no_secret_stands_in_what_can_be_inspected(begin: Begin, client: Docker) -> None:
@@ -164,6 +171,7 @@ def test_no_secret_stands_in_what_can_be_inspected(begin: Begin, client: Docker)
     shown = repr(client.containers_there[0].arguments)
     assert "environment" not in client.containers_there[0].arguments
     assert SECRETS.password not in shown
+    assert SECRETS.jupyter_token not in shown
     assert SECRETS.desktop_password not in shown.replace("desktop", "")
 
 
@@ -268,3 +276,13 @@ def test_names_of_people(name: str) -> None:
 def test_what_is_no_name_of_a_person(name: str) -> None:
     with pytest.raises(InputError, match="is no person's name"):
         people.check_name(name)
+
+
+def test_a_container_outlives_the_format_of_the_plan(
+    begin: Begin, client: Docker, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin()
+    old = '{"format": 1, "user": {"name": "lab"}}'
+    monkeypatch.setattr(Plan, "to_json", lambda _: old)
+    (person,) = people.everyone(engine)
+    assert (person.profile, person.login) == (client.plan.profile, "lab")
