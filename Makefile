@@ -64,8 +64,10 @@ lint: .venv/dev ## Formatting, lint, types, import contracts
 
 .PHONY: golden
 golden: .venv/runtime ## Render the golden files anew; review the diff
-	@for name in $$($(IMAGEKIT) list --names); do \
-		rm -rf tests/golden/$$name && $(IMAGEKIT) render $$name -o tests/golden/$$name; \
+	@rm -rf tests/golden && for name in $$($(IMAGEKIT) list --names); do \
+		folder=tests/golden/$$name && $(IMAGEKIT) render $$name -o $$folder && \
+		(cd $$folder && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2 > ../files) && \
+		rm -r $$folder/build $$folder/rootfs && mv tests/golden/files $$folder/files || exit; \
 	done
 
 .PHONY: catalogue

@@ -23,7 +23,7 @@ cat "$APT_CONFIG" "$(dirname "$APT_CONFIG")/sources.list" >> {log}
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A Debian with its own keys; programs of the test's making come first."""
     (tmp_path / "bin").mkdir()
-    (tmp_path / "work").mkdir()
+    (tmp_path / "place").mkdir()
     files = {family: tmp_path / f"{family}.gpg" for family in ("debian", "ubuntu")}
     files["debian"].touch()
     monkeypatch.setattr(keyrings, "FILES", files)
@@ -54,8 +54,8 @@ def package(host: Path) -> Path:
 
 def test_the_hosts_own_keys_go_first(host: Path) -> None:
     keyrings.FILES["ubuntu"].touch()
-    assert keyrings.keyring("ubuntu", host / "work") == host / "ubuntu.gpg"
-    assert list((host / "work").iterdir()) == []
+    assert keyrings.keyring("ubuntu", host / "place") == host / "ubuntu.gpg"
+    assert list((host / "place").iterdir()) == []
 
 
 def test_ubuntus_keys_come_from_debian_with_its_signature_checked(
@@ -63,18 +63,18 @@ def test_ubuntus_keys_come_from_debian_with_its_signature_checked(
 ) -> None:
     log = host / "log"
     apt_get(host, APT_GET.format(log=log, package=package))
-    assert keyrings.keyring("ubuntu", host / "work").read_text() == "keys of Ubuntu"
+    assert keyrings.keyring("ubuntu", host / "place").read_text() == "keys of Ubuntu"
     said = log.read_text()
     assert f"deb [signed-by={host}/debian.gpg] http://m.test/debian " in said
     # Nothing of the host's own apt is touched.
-    assert f'Dir::State "{host}/work/state"' in said
-    assert f'Dir::Cache "{host}/work/cache"' in said
+    assert f'Dir::State "{host}/place/state"' in said
+    assert f'Dir::Cache "{host}/place/cache"' in said
 
 
 def test_an_archive_that_does_not_answer(host: Path) -> None:
     apt_get(host, "#!/bin/sh\necho 'E: no way to m.test' >&2\nexit 100\n")
     with pytest.raises(NetworkError, match=r"apt-get ended with 100: E: no way to m\.test"):
-        keyrings.keyring("ubuntu", host / "work")
+        keyrings.keyring("ubuntu", host / "place")
 
 
 @pytest.mark.parametrize("family", ["debian", "ubuntu"])
@@ -84,4 +84,4 @@ def test_no_keys_and_no_debian_to_have_them_from(
     keyrings.FILES["debian"].unlink()
     monkeypatch.setattr(keyrings, "host_mirror", lambda _: "")
     with pytest.raises(EngineError, match=f"apt-get install {keyrings.PACKAGES[family]}"):
-        keyrings.keyring(family, host / "work")
+        keyrings.keyring(family, host / "place")
