@@ -31,6 +31,15 @@ class DesktopChoice:
     geometry: str | None = None
     depth: int = 0
     applications: tuple[str, ...] = ()
+    vnc: str = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class SshdChoice:
+    """The ssh service: whether passwords are accepted, and how root may log in."""
+
+    password: bool = True
+    root: str = "refused"
 
 
 @dataclass(frozen=True, slots=True)

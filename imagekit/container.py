@@ -22,9 +22,9 @@ STATE_FOLDER = "/var/lib/imagekit"
 
 # Read aloud and typed by people: no 0/O, 1/l/I.
 _ALPHABET = "".join(sorted(set(string.ascii_letters + string.digits) - set("0O1lI")))
-# VNC's own authentication looks at 8 characters only (RFC 6143, section 7.2.2).
-_DESKTOP_PASSWORD_LENGTH = 8
 _PASSWORD_LENGTH = 16
+# VNC's own authentication looks at 8 characters only (RFC 6143, section 7.2.2).
+_VNC_PASSWORD_LENGTH = 8
 # Pasted, or part of an address that is opened; never typed.
 _TOKEN_LENGTH = 32
 
@@ -35,15 +35,23 @@ class Secrets:
 
     Attributes:
         password: for ssh (and sudo), any length; empty for none.
-        desktop_password: for the desktop, at most 8 characters.
+        desktop_password: for the desktop in the browser, any length.
         authorized_keys: OpenSSH public keys, one a line; may be empty.
         jupyter_token: for Jupyter Lab, any length; empty for none.
+        vnc_password: for viewers of plain VNC, at most 8 characters; empty for none.
+        root_password: for root over ssh, where the profile allows it; empty for none.
+        tls_certificate: of the desktop's page, PEM with its chain; empty for a self-signed one.
+        tls_key: the certificate's private key, PEM without a password.
     """
 
     password: str = field(repr=False)
     desktop_password: str = field(repr=False)
     authorized_keys: str = field(default="", repr=False)
     jupyter_token: str = field(default="", repr=False)
+    vnc_password: str = field(default="", repr=False)
+    root_password: str = field(default="", repr=False)
+    tls_certificate: str = field(default="", repr=False)
+    tls_key: str = field(default="", repr=False)
 
     def files(self) -> dict[str, bytes]:
         """File name below ``SECRETS_FOLDER`` to content, for those that are not empty."""
@@ -52,6 +60,10 @@ class Secrets:
             "desktop_password": self.desktop_password,
             "authorized_keys": self.authorized_keys,
             "jupyter_token": self.jupyter_token,
+            "vnc_password": self.vnc_password,
+            "root_password": self.root_password,
+            "tls_certificate": self.tls_certificate,
+            "tls_key": self.tls_key,
         }
         return {name: f"{text.rstrip()}\n".encode() for name, text in named.items() if text}
 
@@ -70,9 +82,11 @@ def generate_secrets(authorized_keys: str = "") -> Secrets:
     """Fresh passwords from the operating system's random source."""
     return Secrets(
         password=_random_text(_PASSWORD_LENGTH),
-        desktop_password=_random_text(_DESKTOP_PASSWORD_LENGTH),
+        desktop_password=_random_text(_PASSWORD_LENGTH),
         authorized_keys=authorized_keys,
         jupyter_token=_random_text(_TOKEN_LENGTH),
+        vnc_password=_random_text(_VNC_PASSWORD_LENGTH),
+        root_password=_random_text(_PASSWORD_LENGTH),
     )
 
 
@@ -112,6 +126,7 @@ class ContainerSpec:
             PyTorch's data loaders.
         restart: the engine's restart policy, ``no`` or ``unless-stopped``.
         gpus: ``""`` for none, ``"all"``, or GPU UUIDs separated by commas.
+        environment: pairs of name and value; nothing secret.
         log_bytes: cap of the container's log; the engine keeps three files of a third each.
     """
 
@@ -124,6 +139,7 @@ class ContainerSpec:
     shm_bytes: int = 1 << 30
     restart: str = "no"
     gpus: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
     log_bytes: int = 30 << 20
 
     def arguments(self) -> dict[str, Any]:
@@ -153,6 +169,8 @@ class ContainerSpec:
             arguments["hostname"] = self.hostname
         if self.restart != "no":
             arguments["restart_policy"] = {"Name": self.restart}
+        if self.environment:
+            arguments["environment"] = dict(self.environment)
         if self.gpus:
             arguments["device_requests"] = [_device_request(self.gpus)]
         return arguments

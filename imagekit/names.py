@@ -13,6 +13,7 @@ REPOSITORY = "imagekit"
 SSH_PORT = 22
 WEB_PORT = 80
 JUPYTER_PORT = 8888
+VNC_PORT = 5900
 
 LABEL_PREFIX = "dev.imagekit."
 PROFILE_LABEL = f"{LABEL_PREFIX}profile"
@@ -59,6 +60,7 @@ def ports(plan: Plan) -> tuple[int, ...]:
     services = [
         (SSH_PORT, plan.sshd is not None),
         (WEB_PORT, plan.desktop is not None),
+        (VNC_PORT, plan.desktop is not None and plan.desktop.vnc != "off"),
         (JUPYTER_PORT, plan.jupyter),
     ]
     return tuple(port for port, there in services if there)

@@ -16,6 +16,7 @@ from imagekit.choices import (
     FrameworkChoice,
     HealthChoice,
     MirrorChoice,
+    SshdChoice,
     UserChoice,
 )
 from imagekit.document import MAX_DEPTH, Mapping, Mark, Problem, beyond
@@ -23,6 +24,9 @@ from imagekit.errors import InputError, Message
 from imagekit.library import find, names
 
 __all__ = ["Profile", "find", "load", "names"]
+
+# Takes an input method away that a profile inherits.
+_NO_INPUT = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Profile:
         framework: None for an image without one.
         python: a version or the beginning of one, or empty.
         desktop: None for an image without one.
-        sshd_password: None for an image without ssh.
+        sshd: None for an image without one.
         fonts: apt packages of fonts beside those of the language.
         input_method: name of an input method, or empty.
         health: None for an image without a health check.
@@ -54,7 +58,7 @@ class Profile:
     framework: FrameworkChoice | None
     python: str
     desktop: DesktopChoice | None
-    sshd_password: bool | None
+    sshd: SshdChoice | None
     jupyter: bool
     conda: bool
     lang: str
@@ -134,8 +138,6 @@ def _typed(
     base = values.get("base", {})
     locale = values["locale"]
     packages = values.get("packages", {})
-    sshd = values.get("sshd", True)
-    password = sshd.get("password", True) if isinstance(sshd, dict) else True
     return Profile(
         name=name,
         description=values.get("description", ""),
@@ -145,13 +147,13 @@ def _typed(
         framework=_framework(values.get("framework", "none")),
         python=values.get("python", ""),
         desktop=_desktop(values.get("desktop", False)),
-        sshd_password=None if sshd is False else password,
+        sshd=_sshd(values.get("sshd", True)),
         jupyter=values.get("jupyter", False),
         conda=values.get("conda", False),
         lang=locale["lang"],
         timezone=locale["timezone"],
         fonts=tuple(locale.get("fonts", ())),
-        input_method=locale.get("input", ""),
+        input_method=_input(locale.get("input", _NO_INPUT)),
         mirrors=_mirrors(values.get("mirrors")),
         apt=tuple(packages.get("apt", ())),
         pip=tuple(packages.get("pip", ())),
@@ -195,7 +197,18 @@ def _desktop(value: Any) -> DesktopChoice | None:
         geometry=settings.get("geometry"),
         depth=settings.get("depth", 0),
         applications=tuple(settings.get("applications", ())),
+        vnc=settings.get("vnc", "off"),
     )
+
+
+def _sshd(value: Any) -> SshdChoice | None:
+    if value is False:
+        return None
+    return SshdChoice(**value) if isinstance(value, dict) else SshdChoice()
+
+
+def _input(name: str) -> str:
+    return "" if name == _NO_INPUT else name
 
 
 def _mirrors(value: Any) -> MirrorChoice | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from imagekit import document, validation
+from imagekit import document, pem, validation
 from imagekit.catalogue import Mirror, table
-from imagekit.document import Entry, Mapping, Mark, Problem, Scalar, printable, quote
-from imagekit.errors import InputError, Message
+from imagekit.document import Entry, Mapping, Mark, Problem, Scalar, quote
+from imagekit.errors import InputError
 
 MIRRORS = ("apt", "pypi", "npm", "conda", "pytorch", "nvidia")
 """Kinds of mirrors that builds use."""
@@ -26,16 +26,6 @@ _CLOSED = "closed"
 _DOCKER_HUB = "docker.io"
 _OTHER_NAMES_OF_IT = frozenset({"index.docker.io", "registry-1.docker.io", "hub.docker.com"})
 
-_PEM_BEGINS = b"-----BEGIN CERTIFICATE-----"
-_MAX_PEM_BYTES = 1024 * 1024
-
-# Where the distributions keep CA certificates that an administrator added.
-# Debian and Ubuntu: update-ca-certificates(8). Fedora and RHEL: update-ca-trust(8).
-_HOST_CA_FOLDERS = (
-    Path("/usr/local/share/ca-certificates"),
-    Path("/etc/pki/ca-trust/source/anchors"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -49,6 +39,9 @@ class Site:
         ca_sources: where these certificates came from, for people.
         bind: address that containers publish their ports on.
         ports: first port of the first block of ten.
+        host: the name that people reach this host by, or empty.
+        tls_certificate: file of the certificate of people's desktops, or empty.
+        tls_key: file of its private key, or empty.
         conda: root of a conda mirror, empty for conda's own default.
         pytorch: root of a mirror of PyTorch's wheel indexes, or empty.
         nvidia: root of a mirror of NVIDIA's package repositories, or empty.
@@ -71,6 +64,9 @@ class Site:
     ca_sources: tuple[str, ...] = ()
     bind: str = _DEFAULT_BIND
     ports: int = _DEFAULT_PORTS
+    host: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
     conda: str = ""
     pytorch: str = ""
     nvidia: str = ""
@@ -127,23 +123,25 @@ def load(path: str = "") -> Site:
         InputError: the file, or a certificate that it or the host names, is missing or
             wrong; with everything that is, in file order.
     """
-    host = _host_certificates()
+    host = pem.host_certificates()
     file = Path(path) if path else _find()
     if file is None:
-        return Site(ca_certificates=b"".join(map(_pem, host)), ca_sources=tuple(map(str, host)))
+        return Site(
+            ca_certificates=b"".join(map(pem.certificates, host)), ca_sources=tuple(map(str, host))
+        )
     loaded = document.load(file, "site: 1")
     checked = validation.validate(loaded.root, "site")
     problems = [*loaded.problems, *document.beyond(loaded.problems, checked.problems)]
     sound = validation.prune(loaded.root, checked.bad)
     mirrors = _mirrors(sound, problems)
     _check_registries(sound, problems)
-    named, pem = _certificates(sound, file.parent, problems)
+    named, texts = _certificates(sound, file.parent, problems)
     if problems:
         raise document.refusal(problems)
-    site = _typed(checked.values, mirrors)
+    site = _typed(checked.values, mirrors, file.parent)
     return replace(
         site,
-        ca_certificates=b"".join((*map(_pem, host), *pem)),
+        ca_certificates=b"".join((*map(pem.certificates, host), *texts)),
         ca_sources=(*map(str, host), *named),
         file=str(file),
         values=_effective(sound, mirrors),
@@ -160,12 +158,16 @@ def _find() -> Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
-def _typed(values: dict[str, Any], mirrors: dict[str, Any]) -> Site:
+def _typed(values: dict[str, Any], mirrors: dict[str, Any], folder: Path) -> Site:
     """A valid site without its certificates."""
     proxy, cache, run = (values.get(key, {}) for key in ("proxy", "cache", "run"))
+    tls = run.get("tls", {})
     return Site(
         bind=run.get("bind", _DEFAULT_BIND),
         ports=run.get("ports", _DEFAULT_PORTS),
+        host=run.get("host", ""),
+        tls_certificate=str(folder / tls["certificate"]) if tls else "",
+        tls_key=str(folder / tls["key"]) if tls else "",
         http_proxy=proxy.get("http", ""),
         https_proxy=proxy.get("https", ""),
         no_proxy=",".join(proxy.get("no_proxy", ())),
@@ -276,7 +278,7 @@ def _certificates(
             continue
         path = folder / item.text
         try:
-            contents.append(_pem(path))
+            contents.append(pem.certificates(path))
             paths.append(str(path))
         except InputError as error:
             key = validation.named(root, ("ca_certificates", index))
@@ -284,33 +286,3 @@ def _certificates(
                 what = f"{key}: {message.where}: {message.what}"
                 problems.append(Problem(item.mark, what, message.hint))
     return paths, contents
-
-
-def _host_certificates() -> tuple[Path, ...]:
-    found = [
-        file
-        for folder in _HOST_CA_FOLDERS
-        if folder.is_dir()
-        for file in folder.rglob("*")
-        if file.suffix in {".crt", ".pem"} and file.is_file()
-    ]
-    return tuple(sorted(found))
-
-
-def _pem(file: Path) -> bytes:
-    """A PEM file's certificates, with plain line ends."""
-    name = printable(str(file))
-    try:
-        if not file.is_file():  # a FIFO or a device would block or never end
-            hint = "the path is relative to the site file's folder"
-            raise InputError(Message(name, "no such file", hint))
-        with file.open("rb") as opened:
-            data = opened.read(_MAX_PEM_BYTES + 1)
-    except OSError as error:
-        raise InputError(Message(name, f"cannot be read: {error.strerror}")) from error
-    if len(data) > _MAX_PEM_BYTES:
-        raise InputError(Message(name, f"larger than {_MAX_PEM_BYTES // 1024} KiB"))
-    if _PEM_BEGINS not in data:
-        hint = f"convert it: openssl x509 -inform der -in {name} -out NEW.pem"
-        raise InputError(Message(name, "not a PEM certificate", hint))
-    return data.replace(b"\r\n", b"\n").strip() + b"\n"

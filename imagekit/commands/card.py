@@ -17,8 +17,10 @@ from imagekit.commands.options import json_option
 def command(name: str, passwords: bool, as_json: bool) -> None:
     """Say how a person logs in.
 
-    JSON: {"version": 1, "name", "profile", "state", "url", "ssh", "jupyter", "local_only"},
-    and with --passwords "password", "desktop_password" and "jupyter_token".
+    JSON: {"version": 1, "name", "profile", "state", "url", "ssh", "jupyter", "vnc",
+    "local_only"},
+    and with --passwords "password", "desktop_password", "jupyter_token"
+    and "vnc_password".
     """
     from imagekit.engine.connection import connect  # noqa: PLC0415  (imports docker-py)
     from imagekit.run import person as people  # noqa: PLC0415
@@ -38,4 +40,5 @@ def command(name: str, passwords: bool, as_json: bool) -> None:
         values["password"] = secrets.password
         values["desktop_password"] = secrets.desktop_password
         values["jupyter_token"] = secrets.jupyter_token
+        values["vnc_password"] = secrets.vnc_password
     click.echo(json.dumps(values, indent=2, ensure_ascii=False))

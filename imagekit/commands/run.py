@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from imagekit import names, profile
+from imagekit import names, pem, profile
 from imagekit import site as site_file
 from imagekit.commands import fits, progress
 from imagekit.commands.options import profile_argument, set_option, site_option
@@ -44,6 +45,7 @@ def command(
     plan = resolve(profile.load(profile_, overrides))
     place = site_file.load(site)
     keys = _public_keys(key)
+    certificate = _certificate(place)
     check_gpus(gpus)
     if gpus and _engine_is_here():
         misfits = list(fits.refusal(plan, fits.present("", "")))
@@ -71,7 +73,7 @@ def command(
             secrets = None
             person = resume(engine, person, image, on_event)
         else:
-            secrets = generate_secrets(keys)
+            secrets = replace(generate_secrets(keys), **certificate)
             request = Request(name, plan, image, secrets, gpus)
             person = start(engine, request, place, on_event)
     for line in card(person).lines(secrets):
@@ -81,6 +83,16 @@ def command(
 def _engine_is_here() -> bool:
     """Whether this host's GPUs are those that the engine can give."""
     return os.environ.get("DOCKER_HOST", "unix:").startswith("unix:")
+
+
+def _certificate(place: site_file.Site) -> dict[str, str]:
+    """The site's certificate and key as fields of ``Secrets``; none without them."""
+    if not place.tls_certificate:
+        return {}
+    return {
+        "tls_certificate": pem.certificates(Path(place.tls_certificate)).decode(),
+        "tls_key": pem.private_key(Path(place.tls_key)).decode(),
+    }
 
 
 def _public_keys(path: str) -> str:

@@ -14,7 +14,7 @@ from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
-FORMAT = 2
+FORMAT = 3
 """Version of the plan's JSON form."""
 
 VENV = "/opt/venv"
@@ -50,9 +50,15 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Sshd:
-    """The ssh service; keys are always accepted, passwords when ``password`` is true."""
+    """The ssh service.
+
+    Attributes:
+        password: whether the user may log in with a password; keys are always accepted.
+        root: whether and how root may log in: ``refused``, ``keys`` or ``password``.
+    """
 
     password: bool
+    root: str = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +70,15 @@ class Desktop:
         geometry: the size at first, ``WIDTHxHEIGHT`` pixels.
         depth: bits a pixel, 16 or 24.
         applications: groups of programs, sorted.
+        vnc: what native VNC viewers get on a port of their own: ``off``, ``tls`` (TLS with
+            the account's name and password) or ``password`` (plain VNC, 8 characters).
     """
 
     session: str
     geometry: str
     depth: int
     applications: tuple[str, ...]
+    vnc: str = "off"
 
 
 @dataclass(frozen=True, slots=True)

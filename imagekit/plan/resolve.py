@@ -83,7 +83,7 @@ def decide(profile: Profile) -> Decision:
         description=profile.description,
         os=Os(release.id, environment.base_image(stack, profile.image), release.suite),
         user=user,
-        sshd=None if profile.sshd_password is None else Sshd(profile.sshd_password),
+        sshd=Sshd(profile.sshd.password, profile.sshd.root) if profile.sshd else None,
         desktop=desktop,
         jupyter=profile.jupyter,
         conda=profile.conda,
@@ -177,7 +177,7 @@ def _apt(
     recipe = stack.cuda.row
     if stack.cuda.source == RECIPE and isinstance(recipe, CudaRecipe):
         layers.append(("cuda", recipe.packages))
-    if profile.sshd_password is not None:
+    if profile.sshd is not None:
         layers.append(("sshd", packages["sshd"]))
     if desktop is not None:
         names = [*packages["desktop"], *packages[f"desktop.{desktop.session}"]]
@@ -186,7 +186,10 @@ def _apt(
             spoken = locale.lang.partition(".")[0]
             names += (*packages[key], *packages.get(f"{key}@{spoken}", ()))
         layers.append(("desktop", tuple(names)))
-    typed = packages[features.INPUT + locale.input_method] if locale.input_method else ()
+    typed: tuple[str, ...] = ()
+    if locale.input_method and desktop is not None:
+        reach = packages[f"input@{desktop.session}"]
+        typed = (*packages[features.INPUT + locale.input_method], *reach)
     shown = locale.fonts if desktop is not None or profile.fonts else ()
     if shown or typed:
         layers.append(("locale", (*shown, *typed)))

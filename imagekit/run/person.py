@@ -19,6 +19,8 @@ from imagekit.errors import InputError, Message, WorkFailedError
 
 PERSON_LABEL = f"{names.LABEL_PREFIX}person"
 PORTS_LABEL = f"{names.LABEL_PREFIX}ports"
+HOST_LABEL = f"{names.LABEL_PREFIX}host"
+TLS_LABEL = f"{names.LABEL_PREFIX}tls"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z", re.ASCII)
 
@@ -37,6 +39,8 @@ class Person:
         bind: the address that its ports are published on.
         ports: container port to host port.
         base: first port of its block.
+        host: the name that people reach it by, or empty.
+        tls: whether its page has a certificate of the site's.
     """
 
     name: str
@@ -48,6 +52,8 @@ class Person:
     bind: str
     ports: tuple[tuple[int, int], ...]
     base: int
+    host: str = ""
+    tls: bool = False
 
     def port(self, container_port: int) -> int | None:
         """The host port of a container port, or None."""
@@ -161,6 +167,8 @@ def read_secrets(engine: Engine, person: Person) -> Secrets:
         desktop_password=texts.get("desktop_password", ""),
         authorized_keys=texts.get("authorized_keys", ""),
         jupyter_token=texts.get("jupyter_token", ""),
+        vnc_password=texts.get("vnc_password", ""),
+        root_password=texts.get("root_password", ""),
     )
 
 
@@ -179,4 +187,6 @@ def _person(attrs: dict[str, Any]) -> Person:
         bind=next((given["HostIp"] for given in bindings.values()), ""),
         ports=tuple((port, int(bindings[port]["HostPort"])) for port in sorted(bindings)),
         base=int(labels[PORTS_LABEL]),
+        host=labels.get(HOST_LABEL, ""),
+        tls=TLS_LABEL in labels,
     )

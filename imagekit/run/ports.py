@@ -1,6 +1,7 @@
 """Blocks of ten ports, one a person, as the tutorials' readers hand them out.
 
-Of a block at ``base``, ssh is ``base + 2``, the desktop ``base + 8``, Jupyter ``base + 9``.
+Of a block at ``base``, ssh is ``base + 2``, the desktop ``base + 8``, Jupyter ``base + 9``,
+and native VNC, which the tutorials do not have, ``base``.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from collections.abc import Collection, Iterator
 
 from imagekit import names
 from imagekit.container import Port
-from imagekit.names import JUPYTER_PORT, SSH_PORT, WEB_PORT
+from imagekit.names import JUPYTER_PORT, SSH_PORT, VNC_PORT, WEB_PORT
 from imagekit.plan.model import Plan
 
 BLOCK = 10
-_OFFSETS = {SSH_PORT: 2, WEB_PORT: 8, JUPYTER_PORT: 9}
+_OFFSETS = {VNC_PORT: 0, SSH_PORT: 2, WEB_PORT: 8, JUPYTER_PORT: 9}
 _HIGHEST = 65_536
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +30,10 @@ from imagekit.run.person import Person
 from imagekit.site import Site
 from imagekit.wait import Deadline, NotYetError, until
 
+NAMES_VARIABLE = "IMAGEKIT_NAMES"
+"""Tells the image by which names it is reached, with blanks between."""
+
+_ANY = "0.0.0.0"  # noqa: S104  (compared with, never bound to)
 _TRIES = 3
 _READY_SECONDS = 60
 _POLL_SECONDS = 0.2
@@ -131,16 +138,35 @@ def _create(engine: Engine, request: Request, site: Site, base: int) -> Any:
             Mount(of.state, STATE_FOLDER),
             Mount(of.secrets, SECRETS_FOLDER),
         ),
-        labels=(
-            (people.PERSON_LABEL, request.name),
-            (people.PORTS_LABEL, str(base)),
-            (names.PROFILE_LABEL, request.plan.profile),
-        ),
+        labels=tuple(_labels(request, site, base)),
+        environment=((NAMES_VARIABLE, " ".join(reached_by(site))),),
         restart="unless-stopped",
         gpus=request.gpus,
     )
     with in_words(engine.where):
         return engine.client.containers.create(spec.image, **spec.arguments())
+
+
+def _labels(request: Request, site: Site, base: int) -> Iterator[tuple[str, str]]:
+    yield people.PERSON_LABEL, request.name
+    yield people.PORTS_LABEL, str(base)
+    yield names.PROFILE_LABEL, request.plan.profile
+    if site.host:
+        yield people.HOST_LABEL, site.host
+    if request.secrets.tls_certificate:
+        yield people.TLS_LABEL, "given"
+
+
+def reached_by(site: Site) -> tuple[str, ...]:
+    """Names and addresses that people may reach containers by, for their own certificates."""
+    found = [site.host, socket.gethostname(), site.bind]
+    if site.bind == _ANY:
+        # Connecting a datagram socket sends nothing; it finds the address that this host
+        # has towards others. The peer: RFC 5737, section 3, an address for documentation.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+            probe.connect(("192.0.2.1", 9))
+            found[-1] = str(probe.getsockname()[0])
+    return tuple(dict.fromkeys(name for name in found if name and name != _ANY))
 
 
 def _started(container: Any, *, last: bool) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit import cli, profile, site
+from imagekit import cli, pem, profile
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import resolve
 
@@ -27,7 +27,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr(site, "_HOST_CA_FOLDERS", ())
+    monkeypatch.setattr(pem, "_HOST_FOLDERS", ())
     return folder
 
 

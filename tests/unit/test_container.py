@@ -83,7 +83,8 @@ def test_generated_passwords_differ_and_can_be_read_aloud() -> None:
     made = [generate_secrets("key") for _ in range(200)]
     assert len({secrets.password for secrets in made}) == 200
     assert {len(secrets.password) for secrets in made} == {16}
-    assert {len(secrets.desktop_password) for secrets in made} == {8}  # all that VNC looks at
+    assert {len(secrets.desktop_password) for secrets in made} == {16}
+    assert {len(secrets.vnc_password) for secrets in made} == {8}  # all that VNC looks at
     assert {secrets.authorized_keys for secrets in made} == {"key"}
     used = set("".join(secrets.password + secrets.desktop_password for secrets in made))
     assert not used & set("0O1lI")

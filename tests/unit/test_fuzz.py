@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, configuration, example, given, settings
 from hypothesis import strategies as st
 
-from imagekit import assets, profile, site, validation
+from imagekit import assets, pem, profile, site, validation
 from imagekit.document import MAX_BYTES
 from imagekit.errors import InputError, Message
 from imagekit.plan.resolve import resolve
@@ -124,7 +124,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
-        patch.setattr(site, "_HOST_CA_FOLDERS", ())
+        patch.setattr(pem, "_HOST_FOLDERS", ())
         patch.setattr(sys, "dont_write_bytecode", True)
         for text, kind in ((b"profile: 1\nx: 1\ncuda: 12", "profile"), (b"site: 1\nx: 1", "site")):
             path = folder / "x.yaml"

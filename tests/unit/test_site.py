@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagekit import site
+from imagekit import pem, site
 from imagekit.catalogue import Mirror
 from imagekit.document import Mapping, Scalar
 from imagekit.errors import InputError
@@ -206,7 +206,7 @@ def test_certificates_are_found_beside_the_file_and_on_the_host(
     (host / "below").mkdir(parents=True)
     (host / "below" / "b.crt").write_text(PEM.replace("AAAA", "HOST").replace("\n", "\r\n"))
     (host / "readme.txt").write_text("no certificate")
-    monkeypatch.setattr(site, "_HOST_CA_FOLDERS", (host, tmp_path / "none"))
+    monkeypatch.setattr(pem, "_HOST_FOLDERS", (host, tmp_path / "none"))
     write(PEM, "conf/ca.pem")
     found = site.load(write("site: 1\nca_certificates: [ca.pem]", "conf/site.yaml"))
     assert found.ca_certificates.decode() == PEM.replace("AAAA", "HOST") + PEM
@@ -281,7 +281,7 @@ def test_a_certificate_of_the_host_that_is_not_pem_is_refused(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "b.crt").write_bytes(b"\x30\x82")
-    monkeypatch.setattr(site, "_HOST_CA_FOLDERS", (tmp_path,))
+    monkeypatch.setattr(pem, "_HOST_FOLDERS", (tmp_path,))
     with pytest.raises(InputError, match=r"b\.crt: not a PEM certificate"):
         site.load()
 

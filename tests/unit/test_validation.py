@@ -183,20 +183,20 @@ def test_versions_stay_as_they_are_written(text: str, values: dict[str, str]) ->
         ("usr: {}", 'f:2:1: usr: unknown key\n  hint: did you mean "user"?'),
         (
             "sshd: {port: 22}",
-            "f:2:8: sshd.port: unknown key\n  hint: known: password",
+            "f:2:8: sshd.port: unknown key\n  hint: known: password, root",
         ),
         (
             "desktop: [a]",
             (
                 "f:2:10: desktop: expected true, false, or a mapping with session, geometry, "
-                "depth and applications, found a list\n  hint: for instance {session: xfce}"
+                "depth, applications and vnc, found a list\n  hint: for instance {session: xfce}"
             ),
         ),
         (
             "desktop: maybe",
             (
                 "f:2:10: desktop: expected true, false, or a mapping with session, geometry, "
-                'depth and applications, found "maybe"\n  hint: for instance {session: xfce}'
+                'depth, applications and vnc, found "maybe"\n  hint: for instance {session: xfce}'
             ),
         ),
         (

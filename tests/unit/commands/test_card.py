@@ -13,7 +13,12 @@ from imagekit.engine import connection
 from imagekit.run import person as people
 
 PORTS = ((22, 6012), (80, 6018), (8888, 6019))
-SECRETS = {"password": "ssh-pass", "desktop_password": "desktop", "jupyter_token": "jupyter-token"}
+SECRETS = {
+    "password": "ssh-pass",
+    "desktop_password": "desktop",
+    "jupyter_token": "jupyter-token",
+    "vnc_password": "vnc-pass",
+}
 
 RunCli = Callable[..., Any]
 
@@ -45,6 +50,7 @@ def test_json_has_every_way_in(has: Callable[..., None], run_cli: RunCli) -> Non
         "url": "http://127.0.0.1:6018/",
         "ssh": "ssh -p 6012 lab@127.0.0.1",
         "jupyter": "http://127.0.0.1:6019/",
+        "vnc": "",
         "local_only": True,
     }
     assert json.loads(run_cli("card", "zhang", "--json", "--passwords").out) == {**said, **SECRETS}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imagekit import site
+from imagekit import pem
 
 Write = Callable[..., str]
 RunCli = Callable[..., Any]
@@ -144,7 +144,7 @@ def test_what_the_host_trusts_is_a_default(
 ) -> None:
     write("-----BEGIN CERTIFICATE-----", "host/campus.crt")
     write(SITE, "site.yaml")
-    monkeypatch.setattr(site, "_HOST_CA_FOLDERS", (place / "host",))
+    monkeypatch.setattr(pem, "_HOST_FOLDERS", (place / "host",))
     found = origins(run_cli("show", mine, "--origin").out)
     assert found["ca_certificates"][1] == "default this host's own"
     assert found["ca_certificates[0]"][1].startswith("site ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -78,5 +78,18 @@ def test_on_all_addresses_the_hosts_name_is_said(person: MakePerson, bind: str) 
 
 
 def test_a_card_as_json_has_the_documented_keys(person: MakePerson) -> None:
-    keys = ["name", "profile", "state", "url", "ssh", "jupyter", "local_only"]
+    keys = ["name", "profile", "state", "url", "ssh", "jupyter", "vnc", "local_only"]
     assert list(asdict(card(person()))) == keys
+
+
+def test_a_card_has_the_site_s_name_and_certificate(person: MakePerson) -> None:
+    shown = card(replace(person(), host="gpu1.example.edu", tls=True))
+    assert shown.url == "https://gpu1.example.edu:6018/"
+    assert shown.ssh == "ssh -p 6012 lab@gpu1.example.edu"
+
+
+def test_a_card_says_where_native_viewers_connect(person: MakePerson) -> None:
+    shown = card(person(ports=((5900, 6010),)))
+    assert shown.vnc == "127.0.0.1:6010"
+    secrets = Secrets("", "", vnc_password="eightchr")
+    assert "            password eightchr" in shown.lines(secrets)

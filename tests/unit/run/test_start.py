@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import socket
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -126,10 +128,12 @@ def begin(engine: Any, client: Docker) -> Callable[..., tuple[people.Person, lis
     """Start a container for someone."""
     image = ImageFacts("sha256:image", {}, 1, "", (), "linux", "amd64")
 
-    def begun(name: str = "zhang_san") -> tuple[people.Person, list[Event]]:
+    def begun(
+        name: str = "zhang_san", site: Site | None = None, secrets: Secrets = SECRETS
+    ) -> tuple[people.Person, list[Event]]:
         events: list[Event] = []
-        request = start.Request(name, client.plan, image, SECRETS)
-        return start.start(engine, request, Site(), events.append), events
+        request = start.Request(name, client.plan, image, secrets)
+        return start.start(engine, request, site or Site(), events.append), events
 
     return begun
 
@@ -169,7 +173,7 @@ def test_jupyter_is_published_for_an_image_that_has_it(
 def test_no_secret_stands_in_what_can_be_inspected(begin: Begin, client: Docker) -> None:
     begin()
     shown = repr(client.containers_there[0].arguments)
-    assert "environment" not in client.containers_there[0].arguments
+    assert list(client.containers_there[0].arguments["environment"]) == ["IMAGEKIT_NAMES"]
     assert SECRETS.password not in shown
     assert SECRETS.jupyter_token not in shown
     assert SECRETS.desktop_password not in shown.replace("desktop", "")
@@ -286,3 +290,27 @@ def test_a_container_outlives_the_format_of_the_plan(
     monkeypatch.setattr(Plan, "to_json", lambda _: old)
     (person,) = people.everyone(engine)
     assert (person.profile, person.login) == (client.plan.profile, "lab")
+
+
+def test_a_container_knows_by_which_names_it_is_reached(
+    begin: Begin, client: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "server")
+    begin()
+    assert client.containers_there[0].arguments["environment"] == {
+        "IMAGEKIT_NAMES": "server 127.0.0.1"
+    }
+    named = start.reached_by(Site(host="gpu1.example.edu", bind="0.0.0.0"))  # noqa: S104
+    assert named[:2] == ("gpu1.example.edu", "server")
+    assert "0.0.0.0" not in named  # noqa: S104
+
+
+def test_the_site_s_name_and_certificate_are_remembered_by_labels(
+    begin: Begin, client: Docker
+) -> None:
+    person, _ = begin(
+        site=Site(host="gpu1.example.edu"),
+        secrets=replace(SECRETS, tls_certificate="pem", tls_key="private"),
+    )
+    assert (person.host, person.tls) == ("gpu1.example.edu", True)
+    assert "private" not in repr(client.containers_there[0].arguments)
