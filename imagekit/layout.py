@@ -87,7 +87,7 @@ def layout(plan: Plan) -> Layout:
         "shell": _SHELLS[plan.user.shell],
         # Images of Ubuntu since 23.04 come with an account of uid 1000.
         "other_account": plan.os.id.startswith("ubuntu"),
-        "sshd_password": plan.sshd is not None and plan.sshd.password,
+        "sshd": plan.sshd is not None,
         "path": _path(plan),
         "environment": (
             ("LANG", plan.locale.lang),
@@ -159,6 +159,8 @@ def _rootfs(plan: Plan) -> list[str]:
         ("base", True),
         ("sshd", plan.sshd is not None),
         ("desktop", plan.desktop is not None),
+        ("browser", plan.desktop is not None and "browser" in plan.desktop.applications),
+        ("graphics", plan.desktop is not None and plan.cuda is not None),
         ("jupyter", plan.jupyter),
         ("conda", plan.conda),
         ("healthcheck", plan.health is not None and bool(plan.health.command)),

@@ -9,6 +9,7 @@ from imagekit.checks.report import Result
 from imagekit.container import Secrets
 
 _MASK = "[password]"
+_PUBLIC = frozenset({"authorized_keys", "tls_certificate"})
 
 
 class Redactor:
@@ -21,8 +22,9 @@ class Redactor:
     __slots__ = ("_secrets",)
 
     def __init__(self, secrets: Secrets) -> None:
-        named = (secrets.password, secrets.desktop_password, secrets.jupyter_token)
-        self._secrets = tuple(filter(None, named))
+        hidden = (text for name, text in secrets.files().items() if name not in _PUBLIC)
+        # Line by line: a log shows a key's lines each on its own.
+        self._secrets = tuple(line for text in hidden for line in text.decode().splitlines())
 
     def text(self, text: str) -> str:
         """The text without the secrets."""

@@ -203,6 +203,20 @@ def run_in_login_shell(transport: paramiko.Transport, script: str, deadline: Dea
         return _drain(channel, deadline)
 
 
+def run_in_terminal(transport: paramiko.Transport, script: str, deadline: Deadline) -> Output:
+    """What the user's login shell shows in a terminal for a script that ends with ``exit``.
+
+    That is ``ssh -t host``, an interactive login shell: the lines typed are echoed.
+    Errors as for ``run``.
+    """
+    with _session(transport, deadline) as channel:
+        channel.get_pty(term="dumb", width=200)
+        channel.invoke_shell()
+        channel.sendall(script.encode())
+        channel.shutdown_write()
+        return _drain(channel, deadline)
+
+
 @contextmanager
 def _session(transport: paramiko.Transport, deadline: Deadline) -> Iterator[paramiko.Channel]:
     import paramiko  # noqa: PLC0415 (slow import)

@@ -77,22 +77,35 @@ def check_password(subject: Subject, deadline: Deadline) -> Data:
 
 
 def check_root(subject: Subject, deadline: Deadline) -> Data:
-    """Root gets in neither with the key nor with the password."""
-    wanted(subject)
-    with _connected(subject, deadline) as client:
-        for way in ("key", "password"):
-            with asking(f"an answer to root's login with the {way}", LOG):
-                if way == "key":
-                    accepted = ssh.try_key(client, "root", subject.key)
-                else:
-                    accepted = ssh.try_password(client, "root", subject.secrets.password)
-            if accepted:
-                raise CheckFailedError(
-                    f"a refusal of root's login with the {way}",
-                    "a login",
-                    "PermitRootLogin in sshd's configuration",
-                )
-    return {"root": "refused"}
+    """Root gets in as the plan says: not at all, with the key, or with a password, too."""
+    root = wanted(subject).root
+    expected = {"key": root in {"keys", "password"}, "password": root == "password"}
+    for way, is_let_in in expected.items():
+        with (
+            _connected(subject, deadline) as client,
+            asking(f"an answer to root's login with the {way}", LOG),
+        ):
+            accepted = _root_gets_in(client, subject, way)
+        if accepted != is_let_in:
+            raise CheckFailedError(
+                f"{_answer(is_let_in)} of root with the {way} (sshd.root: {root})",
+                _answer(accepted),
+                "PermitRootLogin in /run/imagekit/sshd_config",
+            )
+    return {"root": root}
+
+
+def _root_gets_in(client: paramiko.Transport, subject: Subject, way: str) -> bool:
+    if way == "key":
+        return ssh.try_key(client, "root", subject.key)
+    # Where root has no password of its own, the user's must not be root's either.
+    secrets = subject.secrets
+    own = wanted(subject).root == "password"
+    return ssh.try_password(client, "root", secrets.root_password if own else secrets.password)
+
+
+def _answer(accepted: bool) -> str:
+    return "a login" if accepted else "a refusal"
 
 
 def wanted(subject: Subject) -> Sshd:

@@ -168,6 +168,7 @@ def _start(engine: Engine, spec: ContainerSpec, secrets: Secrets, run: str) -> C
     # Its own parameter "ports" knows no host address; what it is given here wins.
     container.ports = arguments.pop("ports")
     container.tmpfs = arguments.pop("tmpfs")
+    container.env = arguments.pop("environment", {})
     container.with_name(arguments.pop("name", None)).with_kwargs(**arguments)
     for name, data in secrets.files().items():
         container.with_copy_into_container(data, f"{SECRETS_FOLDER}/{name}", 0o400)

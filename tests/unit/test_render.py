@@ -382,9 +382,12 @@ def test_settings_are_what_a_shell_reads(planned: Planned) -> None:
     assert shlex.split(settings, comments=True) == [
         "USER_NAME=lab",
         "SSHD_PASSWORD=false",
+        "SSHD_ROOT=refused",
         "DESKTOP_SESSION=xfce",
         "DESKTOP_GEOMETRY=800x600",
         "DESKTOP_DEPTH=24",
+        "DESKTOP_VNC=off",
+        "DESKTOP_JUPYTER=false",
         "INPUT_METHOD=",
     ]
 

@@ -14,3 +14,10 @@ def test_secrets_vanish_from_reason_and_data() -> None:
 
 def test_an_empty_secret_replaces_nothing() -> None:
     assert Redactor(Secrets("", "")).text("abc") == "abc"
+
+
+def test_every_secret_is_taken_out_and_what_is_public_stays() -> None:
+    secrets = Secrets(*"abcdefgh".upper())
+    assert Redactor(secrets).text("-".join("ABCDEFGH")) == "-".join(
+        name if name in "CG" else "[password]" for name in "ABCDEFGH"
+    )

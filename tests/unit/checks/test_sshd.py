@@ -19,9 +19,9 @@ def a_shell(_command: str, _env: dict[str, str]) -> tuple[int, str]:
 def ask(ssh_server: Any, subject: Any, plan: Any) -> Callable[..., Any]:
     """Ask a check of an ssh server with this behaviour."""
 
-    def run(check: Any, in_plan: bool = True, **behaviour: Any) -> Any:
+    def run(check: Any, in_plan: bool = True, root: str = "refused", **behaviour: Any) -> Any:
         fake = ssh_server(**{"run": a_shell, **behaviour})
-        the_plan = replace(plan, sshd=Sshd(password=in_plan))
+        the_plan = replace(plan, sshd=Sshd(password=in_plan, root=root))
         return check(subject(ssh_at=fake.address, the_plan=the_plan), Deadline.after(5))
 
     return run
@@ -96,8 +96,22 @@ def test_root_is_refused(ask: Any) -> None:
 def test_root_fails(ask: Any, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if way == "password":
         monkeypatch.setattr(ssh, "try_key", lambda *_: False)
-    with pytest.raises(CheckFailedError, match=f"refusal of root's login with the {way}"):
+    with pytest.raises(CheckFailedError, match=f"refusal of root with the {way}"):
         ask(check_root, root_allowed=True)
+
+
+def test_root_may_have_keys_or_a_password(ask: Any) -> None:
+    keys_only = {"root_allowed": True, "root_password": "none of ours"}
+    assert ask(check_root, root="keys", **keys_only) == {"root": "keys"}
+    both = {"root_allowed": True, "root_password": "root-pass"}
+    assert ask(check_root, root="password", **both) == {"root": "password"}
+
+
+def test_root_fails_without_the_login_that_the_plan_promises(ask: Any) -> None:
+    with pytest.raises(CheckFailedError, match="a login of root with the key"):
+        ask(check_root, root="keys")
+    with pytest.raises(CheckFailedError, match="a login of root with the password"):
+        ask(check_root, root="password", root_allowed=True, root_password="another")
 
 
 @pytest.mark.parametrize("check", [check_login, check_password, check_root])
