@@ -149,6 +149,10 @@ class Client:
                 pixels[3::_BYTES_PER_PIXEL] = bytes(len(seen))  # the unused byte may be anything
                 return Frame(self._width, self._height, bytes(pixels))
 
+    def send(self, message: bytes) -> None:
+        """Send a message of the client's, for instance a key (7.5.4)."""
+        self._stream.send(message)
+
     def _request(self) -> None:
         self._stream.send(struct.pack("!BBHHHH", 3, 0, 0, 0, self._width, self._height))
 

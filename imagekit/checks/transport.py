@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from imagekit.checks.check import AnswerError
@@ -18,9 +20,19 @@ if TYPE_CHECKING:
 _LARGEST_MESSAGE = 32 << 20
 _CHUNK = 1 << 16
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
 _QUIET = logging.getLogger("imagekit.checks.websocket")
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
+
+
+class UpgradeRefusedError(AnswerError):
+    """The server answered a WebSocket's request with ``status``, an HTTP one, not 101."""
+
+    def __init__(self, path: str, status: int) -> None:
+        self.status = status
+        super().__init__(f"no WebSocket at {path}: {status}")
 
 
 class Stream(Protocol):
@@ -62,6 +74,16 @@ def connect(address: tuple[str, int], deadline: Deadline) -> socket.socket:
             raise NotYetError(f"nobody listens on {address[0]} port {address[1]}") from error
 
     return until(attempt, deadline)
+
+
+def unverified() -> ssl.SSLContext:
+    """TLS with any certificate: those that containers make for themselves have no issuer."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    # Browsers offer it; nginx before 1.15.2 tells TLS by it (RFC 7301).
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 class TcpStream:
@@ -121,20 +143,33 @@ class WebSocketStream:
 
 
 @contextmanager
-def websocket(address: tuple[str, int], path: str, deadline: Deadline) -> Iterator[WebSocketStream]:
-    """A WebSocket to ``ws://address/path`` that offers the subprotocol ``binary``.
+def websocket(
+    address: tuple[str, int],
+    path: str,
+    deadline: Deadline,
+    protocols: Sequence[str] = ("binary",),
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> Iterator[WebSocketStream]:
+    """A WebSocket to ``ws://address/path`` (RFC 6455, section 4.1).
 
-    Source: RFC 6455, section 4.1; ``binary`` is what websockify calls a stream of bytes
-    (https://github.com/novnc/websockify/wiki/Binary-data).
+    Args:
+        address: host name and port.
+        path: absolute, on the server.
+        deadline: for the upgrade.
+        protocols: the subprotocols that are offered; ``binary`` is websockify's stream of
+            bytes (https://github.com/novnc/websockify/wiki/Binary-data).
+        headers: more headers of the request, such as ``Origin``.
 
     Raises:
         OSError: there is no way to the address.
+        UpgradeRefusedError: the server answered with a status of another kind.
         AnswerError: the server did not agree to the upgrade.
     """
     from websockets.exceptions import (  # noqa: PLC0415 (slow import)
         ConnectionClosed,
         InvalidHandshake,
         InvalidMessage,
+        InvalidStatus,
     )
     from websockets.sync.client import connect as upgrade  # noqa: PLC0415 (slow import)
     from websockets.typing import Subprotocol  # noqa: PLC0415
@@ -142,24 +177,23 @@ def websocket(address: tuple[str, int], path: str, deadline: Deadline) -> Iterat
     host, port = address
     connection = connect(address, deadline)
     try:
-        try:
-            # A socket of our own, because a proxy of the environment must not be used here.
-            client = upgrade(
-                f"ws://{host}:{port}{path}",
-                sock=connection,
-                subprotocols=[Subprotocol("binary")],
-                compression=None,
-                open_timeout=deadline.timeout(),
-                close_timeout=1,
-                max_size=_LARGEST_MESSAGE,
-                logger=_QUIET,
-            )
-        except TimeoutError as error:
-            raise TimeoutError("no WebSocket in time") from error
-        with client as open_client:
-            yield WebSocketStream(open_client)
+        # A socket of our own, because a proxy of the environment must not be used here.
+        with upgrade(
+            f"ws://{host}:{port}{path}",
+            sock=connection,
+            subprotocols=[Subprotocol(name) for name in protocols],
+            additional_headers=dict(headers),
+            compression=None,
+            open_timeout=deadline.timeout(),
+            close_timeout=1,
+            max_size=_LARGEST_MESSAGE,
+            logger=_QUIET,
+        ) as client:
+            yield WebSocketStream(client)
     except (ConnectionClosed, InvalidMessage) as error:
         raise ConnectionResetError(f"no WebSocket at {path}: {error}") from error
+    except InvalidStatus as error:
+        raise UpgradeRefusedError(path, error.response.status_code) from error
     except InvalidHandshake as error:
         raise AnswerError(f"no WebSocket at {path}: {error}") from error
     finally:

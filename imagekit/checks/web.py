@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import http.client
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
+from cryptography import x509
+
 from imagekit.checks.check import AnswerError
-from imagekit.checks.transport import connect
+from imagekit.checks.transport import NO_HEADERS, connect, unverified
 from imagekit.wait import Deadline, NotYetError, until
 
 JAVASCRIPT_TYPES = frozenset({"text/javascript", "application/javascript"})
@@ -30,21 +33,33 @@ _IMPORT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer; ``type`` is the content type without its parameters."""
+    """An HTTP answer.
+
+    Attributes:
+        status: the status code.
+        type: the content type without its parameters.
+        text: the body.
+        headers: names in lower case to values.
+    """
 
     status: int
     type: str
     text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Browser:
-    """GET requests to one server, each with what is left of the deadline."""
+    """GET requests to one server, each with what is left of the deadline.
 
-    def __init__(self, address: tuple[str, int], deadline: Deadline) -> None:
+    With ``tls`` they go over TLS, and any certificate is taken.
+    """
+
+    def __init__(self, address: tuple[str, int], deadline: Deadline, *, tls: bool = False) -> None:
         self._address = address
         self._deadline = deadline
+        self._tls = tls
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
         """One request; redirects are not followed.
 
         Raises:
@@ -57,10 +72,13 @@ class Browser:
         connection.sock = connect(self._address, self._deadline)
         try:
             connection.sock.settimeout(self._deadline.timeout())
-            connection.request("GET", path, headers={"Host": "localhost"})
+            if self._tls:
+                connection.sock = unverified().wrap_socket(connection.sock)
+            connection.request("GET", path, headers={"Host": "localhost", **headers})
             response = connection.getresponse()
             body = response.read(_LARGEST_BODY + 1)
             kind = response.headers.get_content_type()
+            got = {name.lower(): value for name, value in response.headers.items()}
         except http.client.HTTPException as error:
             if isinstance(error, ConnectionError):
                 raise
@@ -69,7 +87,19 @@ class Browser:
             connection.close()
         if len(body) > _LARGEST_BODY:
             raise AnswerError(f"more than {_LARGEST_BODY} bytes at {path}")
-        return Answer(response.status, kind, body.decode(errors="replace"))
+        return Answer(response.status, kind, body.decode(errors="replace"), got)
+
+    def certificate(self) -> x509.Certificate:
+        """The server's own certificate.
+
+        Raises:
+            OSError: the server cannot be reached, or TLS does not come about.
+        """
+        with connect(self._address, self._deadline) as plain:
+            plain.settimeout(self._deadline.timeout())
+            with unverified().wrap_socket(plain) as secure:
+                data = secure.getpeercert(binary_form=True) or b""
+        return x509.load_der_x509_certificate(data)
 
     def await_answer(self, path: str) -> Answer:
         """The first answer, however often the connection breaks until the server is up.

@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+import docker.errors
 import pytest
 
 from imagekit import bases, catalogue, profile
@@ -16,7 +19,7 @@ from imagekit.events import ignore
 from imagekit.plan.model import Os, Plan
 from imagekit.plan.resolve import resolve
 from imagekit.site import load as load_site
-from tests.docker.support import PROFILE, Cli, missing
+from tests.docker.support import PROFILE, Builder, Cli, missing
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -72,3 +75,19 @@ def cli() -> Cli:
 def image(engine: Engine, cli: Cli) -> str:
     """The id of the profile's image, built by the command line."""
     return cli("build", PROFILE, "--progress", "plain").stdout.split()[0]
+
+
+@pytest.fixture(scope="session")
+def ssh_plan(plan: Plan) -> Plan:
+    """The profile's plan without its desktop."""
+    apt = tuple(layer for layer in plan.apt if layer[0] in {"base", "sshd"})
+    return replace(plan, profile="ik-parts", desktop=None, apt=apt)
+
+
+@pytest.fixture(scope="session")
+def builder(engine: Engine) -> Iterator[Builder]:
+    made = Builder(engine)
+    yield made
+    for tag in made.tags:
+        with suppress(docker.errors.APIError):
+            engine.client.images.remove(tag)

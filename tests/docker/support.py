@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
+from docker.models.containers import Container
+
+from imagekit import build, names, site
+from imagekit.checks.runner import run_checks
+from imagekit.engine.connection import Engine
+from imagekit.engine.failures import BuildFailedError
+from imagekit.events import ignore
+from imagekit.plan.model import Plan
+from imagekit.wait import Deadline, NotYetError, until
 
 PROFILE = "debian12-desktop"
 
@@ -23,3 +33,47 @@ def missing(what: str, reason: str) -> NoReturn:
     if what in REQUIRED:
         pytest.fail(f"{what} is required: {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+class Builder:
+    """Builds plans, and takes their names away in the end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.tags: set[str] = set()
+
+    def image(self, plan: Plan, place: site.Site | None = None) -> str:
+        try:
+            built = build.build(self.engine, plan, place or site.load(), build.Options(), ignore)
+        except BuildFailedError as error:
+            # For pytest's report: the message alone says no more than the exit code.
+            sys.stdout.write("\n".join((error.step, *error.log_tail, "")))
+            raise
+        self.tags.update(names.tags(plan))
+        return built.image_id
+
+    def say(self, image: str, *command: str, user: str = "lab") -> str:
+        """What a command prints in a container of the image, without its services."""
+        output: bytes = self.engine.client.containers.run(
+            image, list(command), user=user, remove=True
+        )
+        return output.decode()
+
+    def check(self, image: str, *wanted: str) -> dict[str, dict[str, object]]:
+        """Ask some checks; all of them have to pass."""
+        report = run_checks(self.engine, image, only=wanted)
+        results = {result.name: result for result in report.results}
+        bad = {name: r.reason for name, r in results.items() if r.status != "passed"}
+        assert bad == {}, report.log
+        return {name: dict(result.data) for name, result in results.items()}
+
+
+def await_health(container: Container, seconds: float = 60.0) -> None:
+    """Wait until the image's own health check passes."""
+
+    def healthy() -> None:
+        answer = container.exec_run(["/usr/lib/imagekit/health"])
+        if answer.exit_code != 0:
+            raise NotYetError(answer.output.decode())
+
+    until(healthy, Deadline.after(seconds))

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
 import http
+import ipaddress
+import json
 import logging
 import os
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import paramiko
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from imagekit.checks import ssh
-from imagekit.checks.subject import Gpus, Subject
+from imagekit.checks.notebook import Answer, Notebook
+from imagekit.checks.subject import Gpus, Inside, Subject
 from imagekit.checks.vncauth import respond
 from imagekit.container import Secrets
-from imagekit.names import SSH_PORT, WEB_PORT
+from imagekit.names import JUPYTER_PORT, SSH_PORT, VNC_PORT, WEB_PORT
 from imagekit.plan.model import Desktop, Locale, Os, Plan, Sshd, User
 
 LOG = logging.getLogger("tests.checks")
@@ -32,8 +42,19 @@ LOG.addHandler(logging.NullHandler())
 LOG.propagate = False
 
 PASSWORD = "correct-horse-17"
-DESKTOP_PASSWORD = "Batt3ry5"
+DESKTOP_PASSWORD = "Batt3ry5 Stapl3 密码"
+ROOT_PASSWORD = "root-pass"
+JUPYTER_TOKEN = "x7Kq2mV9"
 HOST_KEY = paramiko.ECDSAKey.generate()
+
+TOKEN = "a-token_" * 5
+# As nginx sends them with each page.
+SAFE = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
 
 PAGES: dict[str, tuple[int, str, str]] = {
     "/": (
@@ -58,6 +79,7 @@ class FakeSsh:
     passwords_allowed: bool = True
     any_password: bool = False
     root_allowed: bool = False
+    root_password: str = PASSWORD
     host_key: paramiko.PKey = HOST_KEY
     hang_ups: int = 0  # as an engine's proxy does before the service is up
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
@@ -102,7 +124,8 @@ class _Session(paramiko.ServerInterface):
         return username == self.fake.user or (username == "root" and self.fake.root_allowed)
 
     def check_auth_password(self, username: str, password: str) -> int:
-        right = password == self.fake.password or self.fake.any_password
+        own = self.fake.root_password if username == "root" else self.fake.password
+        right = password == own or self.fake.any_password
         if self._known(username) and right and self.fake.passwords_allowed:
             return paramiko.AUTH_SUCCESSFUL
         return paramiko.AUTH_FAILED
@@ -123,8 +146,13 @@ class _Session(paramiko.ServerInterface):
         self._answer(channel, lambda _script: command.decode(), env)
         return True
 
+    def check_channel_pty_request(self, *_: Any) -> bool:
+        self.env["TERMINAL"] = "yes"
+        return True
+
     def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
-        self._answer(channel, lambda script: script, {"SHELL": "login"})
+        env, self.env = {"SHELL": "login", **self.env}, {}
+        self._answer(channel, lambda script: script, env)
         return True
 
     def _answer(
@@ -147,24 +175,53 @@ class _Session(paramiko.ServerInterface):
 
 @dataclass
 class FakeDesktop:
-    """A web server whose WebSocket speaks RFB."""
+    """A front: pages, sessions and TLS on one port, and a WebSocket that speaks RFB."""
 
     types: tuple[int, ...] = (2,)
     password: str = DESKTOP_PASSWORD
     any_password: bool = False
+    anyone: bool = False
+    any_origin: bool = False
+    healthy: bool = True
+    vnc: str = "vncpage1"
+    names: tuple[str, ...] = ("localhost", "box")
     width: int = 64
     height: int = 32
     blank: bool = False
     broken_upgrades: int = 0
+    headers: dict[str, str] = field(default_factory=lambda: dict(SAFE))
     pages: dict[str, tuple[int, str, str]] = field(default_factory=lambda: dict(PAGES))
 
     def page(self, _connection: ServerConnection, request: Request) -> Response | None:
         if request.path == "/websockify":
-            return None
+            return None if self.lets_in(request) else self.answer(403)
+        if request.path == "/session":
+            return self.session(request)
+        if request.path == "/healthz":
+            return self.answer(200 if self.healthy else 503)
         status, kind, text = self.pages.get(request.path, (404, "text/plain", "not found"))
+        return self.answer(status, kind, text)
+
+    def lets_in(self, request: Request) -> bool:
+        origin = request.headers.get("Origin", "")
+        offered = request.headers.get("Sec-WebSocket-Protocol", "")
+        known = f"imagekit.{TOKEN}" in offered.split(", ") or self.anyone
+        return known and (not origin or self.any_origin)
+
+    def session(self, request: Request) -> Response:
+        pair = base64.b64encode(f"desktop:{self.password}".encode()).decode()
+        given = request.headers.get("Authorization", "")
+        if given == f"Basic {pair}" or (given and self.any_password):
+            return self.answer(
+                200, "application/json", f'{{"token": "{TOKEN}", "vnc": "vncpage1"}}'
+            )
+        return self.answer(401)
+
+    def answer(self, status: int, kind: str = "text/plain", text: str = "") -> Response:
         body = text.encode()
-        headers = Headers({"Content-Type": kind, "Content-Length": str(len(body))})
-        return Response(status, http.HTTPStatus(status).phrase, headers, body)
+        own = {"Content-Type": kind, "Content-Length": str(len(body))}
+        phrase = http.HTTPStatus(status).phrase
+        return Response(status, phrase, Headers({**self.headers, **own}), body)
 
     def websocket(self, connection: ServerConnection) -> None:
         if self.broken_upgrades > 0:  # as websockify before the X server is up
@@ -184,7 +241,7 @@ class FakeDesktop:
         if receive() == b"\x02":
             challenge = os.urandom(16)
             send(challenge)
-            if receive() != respond(self.password, challenge) and not self.any_password:
+            if receive() != respond(self.vnc, challenge):
                 reason = b"Authentication failed"
                 send(struct.pack("!II", 1, len(reason)) + reason)
                 return
@@ -211,11 +268,133 @@ class FakeDesktop:
         send(bytes(out[7:]))
 
 
+class BothListener(socket.socket):
+    """A listener that speaks TLS with whoever begins so, and leaves all others as they are."""
+
+    context: ssl.SSLContext
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, peer = super().accept()
+        connection.settimeout(5)
+        try:
+            if connection.recv(1, socket.MSG_PEEK) == b"\x16":
+                connection = self.context.wrap_socket(connection, server_side=True)
+        except OSError:  # a client that changed its mind
+            return connection, peer
+        connection.settimeout(None)
+        return connection, peer
+
+
+def both_listener(names: Sequence[str], folder: Path) -> BothListener:
+    """On loopback, with a certificate for names, 127.0.0.1 and ::1."""
+    listener = BothListener(socket.AF_INET, socket.SOCK_STREAM)
+    listener.context = server_context(names, folder)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener
+
+
+def server_context(names: Sequence[str], folder: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(names, folder))
+    return context
+
+
+def self_signed(names: Sequence[str], folder: Path) -> Path:
+    """A key and its certificate, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "fake")])
+    addresses = [x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([*map(x509.DNSName, names), *addresses]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "both.pem"
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
+
+
+@dataclass
+class FakeJupyter:
+    """A Jupyter Server; websockets serves GET alone, so the rest comes by a patch."""
+
+    token: str = JUPYTER_TOKEN
+    text: str = "2|/opt/venv|zh_CN.UTF-8\n"
+    terminal: str = "$ typed\r\nshown\r\n"
+    starting: int = 0
+    page: int = 200
+    error: str = ""
+    open_to_all: bool = False
+    root: str = "/jupyter/?token=x"
+    elsewhere: bool = False
+    typed: list[str] = field(default_factory=list)
+
+    def answer(self, _connection: ServerConnection, request: Request) -> Response | None:
+        allowed = request.headers.get("Authorization") == f"token {self.token}"
+        if self.elsewhere:
+            return _json(404, {})
+        if request.path.startswith("/?"):
+            return _json(302 if self.root else 404, {}, self.root)
+        if request.path == "/jupyter/api":
+            self.starting -= 1
+            return _json(503 if self.starting >= 0 else 200, {"version": "2.21.1"})
+        if not (allowed or self.open_to_all):
+            return _json(403, {})
+        if "/channels" in request.path or "/websocket/" in request.path:
+            return None
+        return _json(self.page if request.path == "/jupyter/lab" else 200, {})
+
+    def speak(self, connection: ServerConnection) -> None:
+        request = json.loads(connection.recv())
+        if isinstance(request, list):
+            self.typed.append(request[1])
+            connection.send(json.dumps(["setup", {}]))
+            for piece in (self.terminal[:3], self.terminal[3:]):
+                connection.send(json.dumps(["stdout", piece]))
+            connection.send(json.dumps(["disconnect", 1]))
+            return
+        parent = request["header"]
+
+        def send(kind: str, content: dict[str, Any], of: dict[str, Any]) -> None:
+            message = {"header": {"msg_type": kind}, "parent_header": of, "content": content}
+            connection.send(json.dumps(message))
+
+        send("status", {"execution_state": "idle"}, {})
+        if self.error:
+            send("error", {"ename": "NameError", "evalue": self.error}, parent)
+        for piece in (self.text[:1], self.text[1:]):
+            send("stream", {"text": piece}, parent)
+        send("status", {"execution_state": "idle"}, parent)
+
+
+def _json(status: int, data: dict[str, Any], location: str = "") -> Response:
+    body = json.dumps(data).encode()
+    headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body))})
+    if location:
+        headers["Location"] = location
+    return Response(status, http.HTTPStatus(status).phrase, headers, body)
+
+
 @dataclass
 class FakeInside:
     """A container seen through its engine; ``answers`` maps the command's name."""
 
-    answers: dict[str, tuple[int, str]] = field(default_factory=dict)
+    answers: dict[str, tuple[int, str]] = field(
+        default_factory=lambda: {"hostname": (0, "box\n"), "python3": (1, "refused")}
+    )
     calls: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
 
     def execute(
@@ -281,15 +460,14 @@ def ssh_server(key: paramiko.PKey) -> Iterator[Callable[..., FakeSsh]]:
 
 
 @pytest.fixture
-def desktop_server() -> Iterator[Callable[[FakeDesktop], tuple[str, int]]]:
+def desktop_server(tmp_path: Path) -> Iterator[Callable[[FakeDesktop], tuple[str, int]]]:
     """Start desktops; gives their addresses."""
     with ExitStack() as stack:
 
         def start(fake: FakeDesktop) -> tuple[str, int]:
             server = serve(
                 fake.websocket,
-                "127.0.0.1",
-                0,
+                sock=both_listener(fake.names, tmp_path),
                 process_request=fake.page,
                 subprotocols=["binary"],  # type: ignore[list-item]
                 compression=None,
@@ -303,6 +481,38 @@ def desktop_server() -> Iterator[Callable[[FakeDesktop], tuple[str, int]]]:
             return host, port
 
         yield start
+
+
+@pytest.fixture
+def jupyter_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[str, int]]]:
+    """Start Jupyter Servers; gives their addresses."""
+    real = Notebook.request
+
+    def request(self: Notebook, method: str, path: str, token: str | None = None) -> Answer:
+        if method == "GET":
+            return real(self, method, path, token)
+        made = b'{"id": "k1", "name": "1"}'
+        return Answer(201, "", made) if method == "POST" else Answer(204, "", b"")
+
+    monkeypatch.setattr(Notebook, "request", request)
+    with ExitStack() as stack:
+
+        def start(**behaviour: Any) -> tuple[str, int]:
+            fake = FakeJupyter(**behaviour)
+            server = serve(fake.speak, "127.0.0.1", 0, process_request=fake.answer, logger=LOG)
+            thread = threading.Thread(target=server.serve_forever, daemon=True)
+            thread.start()
+            stack.callback(thread.join, 5)
+            stack.callback(server.shutdown)
+            host, port = server.socket.getsockname()[:2]
+            return host, port
+
+        yield start
+
+
+@pytest.fixture
+def tls_context(tmp_path: Path) -> ssl.SSLContext:
+    return server_context(("localhost",), tmp_path)
 
 
 @pytest.fixture
@@ -320,17 +530,32 @@ def subject(plan: Plan, key: paramiko.PKey) -> Callable[..., Subject]:
     """Make subjects: ``subject(ssh=FakeSsh, web=address, plan=…, inside=…, gpus=…)``."""
 
     def make(
+        *,
         ssh_at: tuple[str, int] | None = None,
         web_at: tuple[str, int] | None = None,
+        jupyter_at: tuple[str, int] | None = None,
+        vnc_at: tuple[str, int] | None = None,
         the_plan: Plan = plan,
-        inside: FakeInside | None = None,
+        inside: Inside | None = None,
         gpus: Gpus | None = None,
     ) -> Subject:
-        addresses = {SSH_PORT: ssh_at, WEB_PORT: web_at}
+        addresses = {
+            SSH_PORT: ssh_at,
+            WEB_PORT: web_at,
+            JUPYTER_PORT: jupyter_at,
+            VNC_PORT: vnc_at,
+        }
         return Subject(
             plan=the_plan,
             addresses={port: at for port, at in addresses.items() if at},
-            secrets=Secrets(PASSWORD, DESKTOP_PASSWORD, ssh.public_line(key)),
+            secrets=Secrets(
+                PASSWORD,
+                DESKTOP_PASSWORD,
+                ssh.public_line(key),
+                JUPYTER_TOKEN,
+                root_password=ROOT_PASSWORD,
+                vnc_password="vncview8",
+            ),
             key=key,
             inside=inside or FakeInside(),
             gpus=gpus or Gpus(),

@@ -1,41 +1,41 @@
+import socket
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
-from imagekit.checks.desktop import check_vnc, check_web
+from imagekit.checks.desktop import check_vnc
+from imagekit.checks.page import check_web
 from imagekit.checks.subject import Subject
 from imagekit.wait import Deadline
-
-LISTING = (200, "text/html", "<title>Directory listing for /novnc/</title><li>core/")
 
 
 @pytest.fixture
 def ask(
     desktop_server: Callable[..., Any], fake_desktop: Any, subject: Callable[..., Subject]
 ) -> Callable[..., Any]:
-    """Ask a check of a desktop with this behaviour."""
+    """Ask of a desktop with this behaviour."""
 
-    def run(check: Any, seconds: float = 5, **behaviour: Any) -> Any:
-        fake = fake_desktop(**behaviour)
-        return check(subject(web_at=desktop_server(fake)), Deadline.after(seconds))
+    def run(seconds: float = 5, subject_with: Any = None, **behaviour: Any) -> Any:
+        address = desktop_server(fake_desktop(**behaviour))
+        asked = subject(web_at=address, **(subject_with or {}))
+        return check_vnc(asked, Deadline.after(seconds))
 
     return run
 
 
-def pages_with(fake_desktop: Any, **changes: Any) -> dict[str, Any]:
-    return {**fake_desktop().pages, **changes}
-
-
 def test_vnc_passes(ask: Any) -> None:
-    data = ask(check_vnc)
-    assert data == {"width": 64, "height": 32, "colours": 64 * 32, "name": "桌面"}
+    data = ask()
+    seen = {"width": 64, "height": 32, "colours": 64 * 32, "name": "桌面", "native": "off"}
+    assert data == seen
 
 
-def test_vnc_waits_for_the_x_server_behind_the_web_server(ask: Any) -> None:
-    assert ask(check_vnc, broken_upgrades=2)["width"] == 64
+def test_vnc_waits_for_the_x_server_behind_the_front(ask: Any) -> None:
+    assert ask(broken_upgrades=2)["width"] == 64
 
 
 @pytest.mark.parametrize(
@@ -43,54 +43,77 @@ def test_vnc_waits_for_the_x_server_behind_the_web_server(ask: Any) -> None:
     [
         ({"types": (2, 1)}, "no authentication"),
         ({"types": (19,)}, "security types 19"),
-        ({"password": "another1"}, "generated password; got refused: Authentication failed"),
-        ({"any_password": True}, "got an open desktop"),
+        ({"password": "another1"}, "the front answers a password with 401"),
+        ({"vnc": "another1"}, "refused: Authentication failed"),
+        ({"any_password": True}, "a refusal of a wrong desktop password; got a session"),
         ({"width": 65}, "a desktop of 64x32; got 65x32"),
     ],
 )
 def test_vnc_fails(ask: Any, behaviour: dict[str, Any], message: str) -> None:
     with pytest.raises(CheckFailedError, match=message) as caught:
-        ask(check_vnc, **behaviour)
+        ask(**behaviour)
     assert "Batt3ry5" not in str(caught.value)
 
 
 def test_vnc_fails_when_nothing_is_drawn(ask: Any) -> None:
     with pytest.raises(CheckFailedError, match=r"1 colour.*nothing is drawn"):
-        ask(check_vnc, seconds=0.8, blank=True)
+        ask(seconds=0.8, blank=True)
 
 
 def test_vnc_fails_when_nothing_comes_up(ask: Any) -> None:
     with pytest.raises(CheckFailedError, match=r"RFB banner.*in time"):
-        ask(check_vnc, seconds=0.3, broken_upgrades=1000)
+        ask(seconds=0.3, broken_upgrades=1000)
 
 
-def test_web_passes(ask: Any) -> None:
-    assert ask(check_web) == {"title": "Our desktop", "modules": 2, "rfb": "003.008"}
+def test_vnc_fails_when_a_native_port_is_open_unasked(ask: Any, fake_inside: Any) -> None:
+    inside = fake_inside(answers={"python3": (0, "")})
+    with pytest.raises(CheckFailedError, match=r"nobody on port 5900.*got a listener"):
+        ask(subject_with={"inside": inside})
+
+
+@pytest.fixture
+def native(fake_desktop: Any, ask: Any, plan: Any) -> Any:
+    """Ask of a desktop whose native port speaks plain RFB with this behaviour."""
+    listeners = []
+
+    def run(mode: str, **behaviour: Any) -> Any:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        fake = fake_desktop(**behaviour)
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):  # the client may leave in the middle
+                fake.speak(connection.sendall, lambda: connection.recv(1 << 16))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        the_plan = replace(plan, desktop=replace(plan.desktop, vnc=mode))
+        return ask(subject_with={"the_plan": the_plan, "vnc_at": listener.getsockname()})
+
+    yield run
+    for listener in listeners:
+        listener.close()
+
+
+def test_native_viewers_get_in_with_the_password(native: Any) -> None:
+    assert native("password", vnc="vncview8")["native"] == "password"
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("mode", "behaviour", "message"),
     [
-        ({"/": (404, "text/html", "")}, "got 404"),
-        ({"/": (200, "text/plain", "hello")}, "text/plain"),
-        ({"/": LISTING}, "got a list of files"),
-        ({"/": (200, "text/html", "<title></title>")}, "with a title"),
-        ({"/": (200, "text/html", "<title>x</title>")}, "loads /novnc/core/rfb.js"),
-        ({"/novnc/core/rfb.js": (404, "text/html", "")}, "404 and text/html for the module"),
-        ({"/novnc/core/rfb.js": (200, "text/plain", "")}, "200 and text/plain"),
-        ({"/novnc/core/util/logging.js": (404, "text/html", "")}, "wanted by /novnc/core/rfb.js"),
-        ({"/novnc/": LISTING}, "/novnc/ without a list"),
-        ({"/novnc/core/": LISTING}, "/novnc/core/ without a list"),
+        ("password", {"vnc": "another1"}, "refused: Authentication failed"),
+        ("password", {"vnc": "vncview8", "types": (2, 19)}, "VNC authentication alone"),
+        ("password", {"vnc": "vncview8", "types": (2, 1)}, "no authentication"),
+        ("tls", {"vnc": "vncview8"}, "no VeNCrypt among the security types"),
     ],
 )
-def test_web_fails(ask: Any, fake_desktop: Any, changes: dict[str, Any], message: str) -> None:
+def test_native_viewers_are_let_in_as_planned_only(
+    native: Any, mode: str, behaviour: dict[str, Any], message: str
+) -> None:
     with pytest.raises(CheckFailedError, match=message):
-        ask(check_web, pages=pages_with(fake_desktop, **changes))
-
-
-def test_web_fails_when_the_websocket_leads_nowhere(ask: Any) -> None:
-    with pytest.raises(CheckFailedError, match="RFB banner"):
-        ask(check_web, seconds=0.5, broken_upgrades=1000)
+        native(mode, **behaviour)
 
 
 @pytest.mark.parametrize("check", [check_vnc, check_web])

@@ -1,28 +1,22 @@
-// The desktop in a page: a password, noVNC's RFB client, clipboard and reconnecting.
+// The desktop in a page: a login, noVNC's RFB client, clipboard and reconnecting.
 // API used: https://github.com/novnc/noVNC/blob/v1.7.0/docs/API.md
 import RFB from './novnc/core/rfb.js';
+import * as front from './session.js';
+import { language, text } from './texts.js';
 
-const texts = {
-    en: {
-        title: 'Desktop', password: 'Password', enter: 'Open', clipboard: 'Clipboard',
-        fullscreen: 'Full screen', leave: 'Disconnect', connecting: 'Connecting …',
-        wrong: 'That password was not accepted.', lost: 'The desktop is away; trying again …',
-        bye: 'Disconnected.',
-    },
-    zh: {
-        title: '远程桌面', password: '密码', enter: '进入', clipboard: '剪贴板',
-        fullscreen: '全屏', leave: '断开连接', connecting: '正在连接……',
-        wrong: '密码不正确。', lost: '桌面暂时无法连接，正在重试……', bye: '已断开连接。',
-    },
-};
-const language = navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
-const text = texts[language];
 const at = (id) => document.getElementById(id);
 const RETRY_MS = 2000;
+const VNC_AUTHENTICATION = 2;  // RFC 6143, section 7.1.2
+
+// Where native viewers are let in, the X server offers their types first, and noVNC would
+// take the first whose name it knows (noVNC 1.7.0, core/rfb.js, _negotiateSecurity).
+class Desktop extends RFB {
+    _isSupportedSecurityType(type) {
+        return type === VNC_AUTHENTICATION;
+    }
+}
 
 let rfb = null;
-let password = '';
-let opened = false;   // whether this password has opened the desktop before
 let leaving = false;
 
 function say(message, wrong = false) {
@@ -36,48 +30,59 @@ function showDoor(busy) {
     at('enter').disabled = busy;
     at('password').disabled = busy;
     if (!busy) {
+        at('password').value = '';
         at('password').focus();
     }
 }
 
-function connect() {
+// Ask the front by a password or the kept token, then connect; retry while it is away.
+async function open(ask, refusal) {
+    try {
+        connect(await ask());
+    } catch (error) {
+        if (error instanceof front.Away) {
+            showDoor(true);
+            say(text.away, true);
+            setTimeout(open, RETRY_MS, ask, refusal);
+            return;
+        }
+        front.forget();
+        showDoor(false);
+        say(error instanceof front.TooFast ? text.toofast : refusal, true);
+    }
+}
+
+const reopen = () => open(front.resume, text.over);
+
+function connect(session) {
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
     const folder = location.pathname.replace(/[^/]*$/, '');
     leaving = false;
-    rfb = new RFB(at('screen'), `${scheme}://${location.host}${folder}websockify`, {
-        credentials: { password },
-        wsProtocols: ['binary'],
+    rfb = new Desktop(at('screen'), `${scheme}://${location.host}${folder}websockify`, {
+        credentials: { password: session.vnc },
+        wsProtocols: ['binary', `imagekit.${session.token}`],
     });
     rfb.resizeSession = true;
     rfb.background = 'var(--ground)';
-    let refused = false;
     rfb.addEventListener('connect', () => {
-        opened = true;
         at('door').hidden = true;
         at('bar').hidden = false;
+        at('jupyter').hidden = !session.jupyter;
         say('');
         rfb.focus();
-    });
-    rfb.addEventListener('securityfailure', () => {
-        refused = true;
+        offerClipboard();
     });
     rfb.addEventListener('disconnect', () => {
         rfb = null;
-        if (refused) {
-            password = '';
-            opened = false;
-            at('password').value = '';
-            showDoor(false);
-            say(text.wrong, true);
-        } else if (leaving) {
+        if (leaving) {
+            front.forget();
             showDoor(false);
             say(text.bye);
         } else {
-            showDoor(opened);
+            // The front says whether the session is still good, or its end is why.
+            showDoor(true);
             say(text.lost, true);
-            if (opened) {
-                setTimeout(connect, RETRY_MS);
-            }
+            setTimeout(reopen, RETRY_MS);
         }
     });
     rfb.addEventListener('clipboard', (event) => {
@@ -90,22 +95,35 @@ function connect() {
     });
 }
 
+// The visitor's clipboard, where the page is secure and the visitor lets it be read.
+async function offerClipboard() {
+    try {
+        const copied = await navigator.clipboard?.readText();
+        if (copied && copied !== at('clipboard').value) {
+            at('clipboard').value = copied;
+            rfb?.clipboardPasteFrom(copied);
+        }
+    } catch {
+        // Not allowed: the text area is there for it.
+    }
+}
+
 at('title').textContent = text.title;
 at('password').placeholder = text.password;
 at('password').setAttribute('aria-label', text.password);
 at('enter').textContent = text.enter;
+at('handle').setAttribute('aria-label', text.tools);
 at('clipboard-label').textContent = text.clipboard;
 at('fullscreen').textContent = text.fullscreen;
 at('leave').textContent = text.leave;
 document.documentElement.lang = language;
-showDoor(false);
 
 at('login').addEventListener('submit', (event) => {
     event.preventDefault();
-    password = at('password').value;
+    const password = at('password').value;
     showDoor(true);
     say(text.connecting);
-    connect();
+    open(() => front.login(password), text.wrong);
 });
 at('handle').addEventListener('click', () => {
     const tools = at('tools');
@@ -126,3 +144,16 @@ at('leave').addEventListener('click', () => {
     leaving = true;
     rfb?.disconnect();
 });
+window.addEventListener('focus', () => {
+    if (rfb) {
+        offerClipboard();
+    }
+});
+
+if (front.token()) {
+    showDoor(true);
+    say(text.connecting);
+    reopen();
+} else {
+    showDoor(false);
+}
