@@ -2,137 +2,68 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import uuid
-from typing import Any
-
-from imagekit.checks.check import AnswerError, CheckFailedError, CheckSkippedError, Data, asking
+from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
+from imagekit.checks.notebook import BASE, Notebook
 from imagekit.checks.subject import Subject
-from imagekit.names import JUPYTER_PORT
-from imagekit.wait import Deadline, NotYetError, until
+from imagekit.names import JUPYTER_PORT, WEB_PORT
+from imagekit.wait import Deadline
 
 _LOG = "the container's log, lines of ServerApp"
+_FRONT = "/etc/imagekit/front.d/jupyter.conf, and the container's log"
 _WRONG = "imagekit-wrong-token"
 
 _CODE = "import os, sys; print(1 + 1, sys.prefix, os.environ.get('LANG'), sep='|')"
 
 
 def check_jupyter(subject: Subject, deadline: Deadline) -> Data:
-    """The page opens, a wrong token does not, and a kernel of the environment adds 1 and 1."""
+    """The page opens, a wrong token does not, and a kernel of the environment adds 1 and 1.
+
+    All of it on Jupyter's own port, whose ``/`` leads to the page, and through the
+    desktop's port where the plan has a desktop.
+    """
     plan = subject.plan
     if not plan.jupyter or plan.python is None:
         raise CheckSkippedError("the plan has no Jupyter")
-    token = subject.secrets.jupyter_token
-    with asking("Jupyter's page", _LOG):
-        address = subject.address(JUPYTER_PORT)
-        version = until(lambda: _version(address, deadline), deadline)
-        refused = _status(address, "/api/kernels", _WRONG, deadline)
-        page = _status(address, "/lab", token, deadline)
-    if refused not in {401, 403}:
-        raise CheckFailedError("a refusal of a wrong token", f"status {refused}", _LOG)
-    if page != 200:
-        raise CheckFailedError("Jupyter Lab's page with the token", f"status {page}", _LOG)
-    with asking("a kernel's answer", _LOG):
-        said = _compute(address, token, deadline)
     expected = f"2|{plan.python.prefix}|{plan.locale.lang}"
-    if said.strip() != expected:
-        raise CheckFailedError(f"{expected!r} from a kernel", repr(said[-500:]), _LOG)
-    return {"jupyter_server": version, "kernel": said.strip(), "wrong_token": "refused"}
-
-
-def _version(address: tuple[str, int], deadline: Deadline) -> str:
-    """What the server says of itself to everyone; not yet, while it is starting."""
-    try:
-        status, body = _request(address, "GET", "/api", "", deadline)
-    except (ConnectionError, http.client.HTTPException) as error:
-        raise NotYetError(str(error) or "Jupyter closes connections") from error
-    if status != 200:
-        raise NotYetError(f"Jupyter answers {status}")
-    return str(json.loads(body).get("version", ""))
-
-
-def _status(address: tuple[str, int], path: str, token: str, deadline: Deadline) -> int:
-    return _request(address, "GET", path, token, deadline)[0]
-
-
-def _request(
-    address: tuple[str, int], method: str, path: str, token: str, deadline: Deadline
-) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(*address, timeout=deadline.timeout())
-    try:
-        connection.request(method, path, headers=_headers(token))
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
-
-
-def _headers(token: str) -> dict[str, str]:
-    return {"Authorization": f"token {token}"} if token else {}
-
-
-def _compute(address: tuple[str, int], token: str, deadline: Deadline) -> str:
-    """Start a kernel, run the code there, end the kernel; what the code printed.
-
-    https://jupyter-server.readthedocs.io/en/latest/developers/rest-api.html,
-    https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute
-    """
-    status, body = _request(address, "POST", "/api/kernels", token, deadline)
-    if status != 201:
-        raise AnswerError(f"status {status} for a new kernel: {body[-300:]!r}")
-    kernel = json.loads(body)["id"]
-    try:
-        return _run(address, f"/api/kernels/{kernel}/channels", token, deadline)
-    finally:
-        _request(address, "DELETE", f"/api/kernels/{kernel}", token, deadline)
-
-
-def _run(address: tuple[str, int], path: str, token: str, deadline: Deadline) -> str:
-    from websockets.exceptions import WebSocketException  # noqa: PLC0415 (slow import)
-    from websockets.sync.client import connect  # noqa: PLC0415
-
-    request = _execute_request(_CODE)
-    identity = request["header"]["msg_id"]
-    printed = ""
-    try:
-        with connect(
-            f"ws://{address[0]}:{address[1]}{path}",
-            additional_headers=_headers(token),
-            open_timeout=deadline.timeout(),
-            max_size=1 << 20,
-            proxy=None,
-        ) as channel:
-            channel.send(json.dumps(request))
-            while True:
-                message = json.loads(channel.recv(timeout=deadline.timeout()))
-                if message["parent_header"].get("msg_id") != identity:
-                    continue
-                kind, content = message["header"]["msg_type"], message["content"]
-                if kind == "stream":
-                    printed += content["text"]
-                elif kind == "error":
-                    raise AnswerError(f"{content['ename']}: {content['evalue']}")
-                elif kind == "status" and content["execution_state"] == "idle":
-                    return printed
-    except WebSocketException as error:
-        raise AnswerError(f"no WebSocket to the kernel: {error}") from error
-
-
-def _execute_request(code: str) -> dict[str, Any]:
-    session = uuid.uuid4().hex
+    version = _ask(subject, JUPYTER_PORT, expected, _LOG, deadline)
+    _check_root(subject, deadline)
+    if plan.desktop is not None:
+        _ask(subject, WEB_PORT, expected, _FRONT, deadline)
     return {
-        "header": {
-            "msg_id": uuid.uuid4().hex,
-            "msg_type": "execute_request",
-            "username": "",
-            "session": session,
-            "date": "",
-            "version": "5.3",
-        },
-        "parent_header": {},
-        "metadata": {},
-        "content": {"code": code, "silent": False, "store_history": False, "allow_stdin": False},
-        "channel": "shell",
-        "buffers": [],
+        "jupyter_server": version,
+        "kernel": expected,
+        "ports": [JUPYTER_PORT, *([WEB_PORT] if plan.desktop else [])],
+        "wrong_token": "refused",
     }
+
+
+def _ask(subject: Subject, port: int, expected: str, look_at: str, deadline: Deadline) -> str:
+    """Everything through one port of the container; the server's version."""
+    where = f"on port {port}"
+    with asking(f"Jupyter's page {where}", look_at):
+        server = Notebook(subject.address(port), subject.secrets.jupyter_token, deadline)
+        version = server.await_version()
+        refused = server.request("GET", f"{BASE}/api/kernels", token=_WRONG).status
+        page = server.request("GET", f"{BASE}/lab").status
+    if refused not in {401, 403}:
+        raise CheckFailedError(f"a refusal of a wrong token {where}", f"status {refused}", look_at)
+    if page != 200:
+        raise CheckFailedError(
+            f"Jupyter Lab's page with the token {where}", f"status {page}", look_at
+        )
+    with asking(f"a kernel's answer {where}", look_at):
+        said = server.compute(_CODE).strip()
+    if said != expected:
+        raise CheckFailedError(f"{expected!r} from a kernel {where}", repr(said[-500:]), look_at)
+    return version
+
+
+def _check_root(subject: Subject, deadline: Deadline) -> None:
+    """Without the base path, as people type the address, with a token or without."""
+    asked = f"the way from / to {BASE}/ on port {JUPYTER_PORT}"
+    with asking(asked, _LOG):
+        server = Notebook(subject.address(JUPYTER_PORT), "", deadline)
+        answer = server.request("GET", "/?token=x")
+    if answer.status not in {301, 302} or answer.location != f"{BASE}/?token=x":
+        got = f"status {answer.status} {answer.location}".strip()
+        raise CheckFailedError(asked, got, "the server extension imagekit_root")

@@ -17,7 +17,7 @@ from imagekit.plan.stack import (
 )
 from imagekit.profile import Profile
 
-_JUPYTER = ("jupyterlab",)
+_JUPYTER = ("jupyterlab", "jupyter-server-proxy")
 
 
 def cuda(stack: Stack) -> Cuda | None:
