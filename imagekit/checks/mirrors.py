@@ -13,7 +13,10 @@ from imagekit.wait import Deadline
 # have are looked up in the file that they would read.
 _COMMANDS = {
     "apt": ("apt-get", "update", "--print-uris"),
-    "pypi": ("sh", "-c", "pip config get global.index-url || cat /etc/pip.conf"),
+    "pypi": (
+        *("sh", "-c"),
+        "{ pip config get global.index-url || cat /etc/pip.conf; } && cat /etc/uv/uv.toml",
+    ),
     "npm": ("sh", "-c", "npm config get registry || cat /usr/local/etc/npmrc"),
     "conda": ("cat", "/etc/conda/.condarc"),
 }
@@ -51,9 +54,14 @@ def _named(text: str, url: str) -> bool:
     return url in text
 
 
+def _named_twice(text: str, url: str) -> bool:
+    """By pip and by uv, which reads none of pip's settings."""
+    return text.count(url) >= 2
+
+
 _HOLDS: dict[str, Callable[[str, str], bool]] = {
     "apt": _archives,
-    "pypi": _named,
+    "pypi": _named_twice,
     "npm": _named,
     "conda": _named,
 }

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import docker.errors
 
-from imagekit.checks import ssh
+from imagekit.checks import environment, ssh
 from imagekit.checks.redact import Redactor
 from imagekit.checks.registry import CHECKS, NAMES, RESTART
 from imagekit.checks.report import Report, Result
@@ -131,6 +131,7 @@ def _spec(engine: Engine, image_id: str, plan: Plan, gpus: str) -> ContainerSpec
         ports=tuple(Port(port, host, 0) for port in ports(plan)),
         mounts=tuple(Mount("", folder) for folder in folders),
         gpus=gpus,
+        environment=tuple(environment.VARIABLES.items()),
     )
 
 

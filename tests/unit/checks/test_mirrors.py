@@ -30,7 +30,7 @@ def ask(subject: Any, fake_inside: Any, plan: Any) -> Callable[..., Any]:
     [
         ("apt", MIRROR, APT + CUDA),
         ("apt", f"{MIRROR}/", APT),
-        ("pypi", f"{MIRROR}/simple", f"{MIRROR}/simple\n"),
+        ("pypi", f"{MIRROR}/simple", f'{MIRROR}/simple\n[[index]]\nurl = "{MIRROR}/simple"\n'),
         ("npm", MIRROR, f"{MIRROR}/\n"),
         ("conda", f"{MIRROR}/anaconda", f"channel_alias: {MIRROR}/anaconda/cloud\n"),
     ],
@@ -46,6 +46,7 @@ def test_passes(ask: Any, kind: str, url: str, text: str) -> None:
         ("apt", (0, APT + APT.replace("mirror", "other"))),
         ("apt", (100, APT)),
         ("pypi", (0, "https://other.example/simple\n")),
+        ("pypi", (0, f"{MIRROR}\n[[index]]\nurl = 'https://other.example/simple'\n")),
         ("npm", (1, "no such file")),
     ],
 )

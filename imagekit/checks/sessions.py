@@ -1,0 +1,140 @@
+"""Every way into a container, and the environment that a program finds there.
+
+A probe is run in each: the release's own Python, which prints all variables as JSON. As a
+command of the session's own shell it also sees what that shell's start-up files do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from imagekit.checks import ssh
+from imagekit.checks.check import AnswerError
+from imagekit.checks.notebook import Notebook
+from imagekit.checks.sshd import session
+from imagekit.checks.subject import Subject
+from imagekit.names import JUPYTER_PORT
+from imagekit.wait import Deadline, NotYetError, until
+
+# No quote but double ones: it stands between single ones in bash, zsh and fish. What it
+# prints is not what a terminal echoes of it.
+_PROBE = (
+    "import json, os, shutil, subprocess; "
+    'python = shutil.which("python") or ""; '
+    'prefix = python and subprocess.check_output([python, "-c", "import sys; print(sys.prefix)"]); '
+    "seen = [dict(os.environ), python, prefix and prefix.decode().strip()]; "
+    'print("probe-" + "begin", json.dumps(seen), "probe-" + "end")'
+)
+PYTHON = "/usr/bin/python3"
+COMMAND = f"{PYTHON} -c '{_PROBE}'"
+_ANSWER = re.compile(r"probe-begin (.*?) probe-end", re.DOTALL)
+
+# The first process of the desktop session that has all of its environment. With "shell" the
+# probe runs in the user's shell, started with exactly that environment, as a terminal would.
+_DESKTOP = r"""
+import glob, os, subprocess, sys
+wanted = {"DISPLAY", "DBUS_SESSION_BUS_ADDRESS"}
+for pid in sorted(int(path.split("/")[2]) for path in glob.glob("/proc/[0-9]*/environ")):
+    try:
+        data = open("/proc/%d/environ" % pid, "rb").read()
+    except OSError:
+        continue
+    found = dict(item.partition(b"=")[::2] for item in data.split(b"\0") if b"=" in item)
+    if wanted <= {name.decode() for name in found}:
+        break
+else:
+    sys.exit("no desktop session")
+environment = {os.fsdecode(name): os.fsdecode(value) for name, value in found.items()}
+if sys.argv[1] == "shell":
+    command = [environment.get("SHELL", "sh"), "-i", "-c", sys.argv[2]]
+else:
+    command = ["/bin/sh", "-c", sys.argv[2]]
+sys.exit(subprocess.call(command, env=environment, stdin=subprocess.DEVNULL))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the probe found.
+
+    Attributes:
+        variables: all of the environment.
+        python: what ``python`` is there, a path; empty without one.
+        prefix: its ``sys.prefix``; empty without one.
+    """
+
+    variables: Mapping[str, str]
+    python: str
+    prefix: str
+
+
+Way = tuple[str, Callable[[Deadline], Seen]]
+"""Where, as in "PATH … over ssh", and what asks there; see ``ways`` for its errors."""
+
+
+def ways(subject: Subject) -> Iterator[Way]:
+    """All ways into a container of this plan; ``docker exec`` is the first.
+
+    Those who ask may get ``CheckFailedError``, ``OSError``, ``EOFError`` or ``AnswerError``.
+    """
+    yield "in docker exec", lambda deadline: _execute(subject, [PYTHON, "-c", _PROBE], deadline)
+    if subject.plan.sshd is not None:
+        yield "in a command over ssh", lambda deadline: _over_ssh(subject, ssh.run, deadline)
+        yield (
+            "in a login shell over ssh",
+            lambda deadline: _over_ssh(subject, ssh.run_in_login_shell, deadline),
+        )
+        yield (
+            "in a terminal over ssh",
+            lambda deadline: _over_ssh(subject, ssh.run_in_terminal, deadline),
+        )
+    if subject.plan.desktop is not None:
+        yield "in the desktop session", lambda deadline: _desktop(subject, "session", deadline)
+        yield "in a terminal of the desktop", lambda deadline: _desktop(subject, "shell", deadline)
+    if subject.plan.jupyter:
+        yield (
+            "in a Jupyter kernel",
+            lambda deadline: _read(_notebook(subject, deadline).compute(_PROBE)),
+        )
+        yield (
+            "in a Jupyter terminal",
+            lambda deadline: _read(_notebook(subject, deadline).type(COMMAND)),
+        )
+
+
+def _execute(subject: Subject, argv: list[str], deadline: Deadline) -> Seen:
+    user = subject.plan.user.name
+    return _read(subject.inside.execute(argv, user=user, timeout=deadline.timeout())[1])
+
+
+def _over_ssh(subject: Subject, run: Callable[..., ssh.Output], deadline: Deadline) -> Seen:
+    command = COMMAND if run is ssh.run else f"{COMMAND}\nexit\n"
+    with session(subject, deadline) as transport:
+        return _read(run(transport, command, deadline).text)
+
+
+def _desktop(subject: Subject, what: str, deadline: Deadline) -> Seen:
+    def attempt() -> Seen:
+        try:
+            return _execute(subject, [PYTHON, "-c", _DESKTOP, what, COMMAND], deadline)
+        except AnswerError as error:
+            raise NotYetError(str(error)) from error
+
+    return until(attempt, deadline, pause=0.5)
+
+
+def _notebook(subject: Subject, deadline: Deadline) -> Notebook:
+    notebook = Notebook(subject.address(JUPYTER_PORT), subject.secrets.jupyter_token, deadline)
+    notebook.await_version()
+    return notebook
+
+
+def _read(text: str) -> Seen:
+    """What the probe printed, between whatever a shell says beside it."""
+    match = _ANSWER.search(text)
+    if match is None:
+        raise AnswerError(f"{text[-300:]!r} instead of the environment")
+    return Seen(*json.loads(match.group(1)))
