@@ -5,12 +5,17 @@ from __future__ import annotations
 from imagekit.checks.check import Check
 from imagekit.checks.conda import check_conda
 from imagekit.checks.cuda import check_cuda
-from imagekit.checks.desktop import check_vnc, check_web
+from imagekit.checks.desktop import check_vnc
+from imagekit.checks.environment import check_environment
 from imagekit.checks.framework import check_framework, check_framework_gpu
 from imagekit.checks.gpu import check_gpu
+from imagekit.checks.input import check_input
 from imagekit.checks.jupyter import check_jupyter
 from imagekit.checks.locale import check_locale
 from imagekit.checks.mirrors import check_mirrors
+from imagekit.checks.opengl import check_opengl
+from imagekit.checks.page import check_web
+from imagekit.checks.session import check_session
 from imagekit.checks.sshd import check_login, check_password, check_root
 
 RESTART = "restart"
@@ -26,7 +31,11 @@ CHECKS: tuple[Check, ...] = (
     Check("locale", 60.0, check_locale),
     Check("vnc", 60.0, check_vnc),
     Check("web", 60.0, check_web),
+    Check("session", 60.0, check_session),
+    Check("opengl", 60.0, check_opengl),
+    Check("input", 90.0, check_input),
     Check("jupyter", 120.0, check_jupyter),
+    Check("environment", 120.0, check_environment),
     Check("framework", 300.0, check_framework),
     Check("framework-gpu", 300.0, check_framework_gpu),
     Check("cuda", 180.0, check_cuda),

@@ -76,6 +76,7 @@ def desktop(profile: Profile, release: OsRelease, refuse: Refuse) -> Desktop | N
         geometry=choice.geometry or _DEFAULT_GEOMETRY,
         depth=choice.depth or _DEFAULT_DEPTH,
         applications=tuple(sorted(choice.applications)),
+        vnc=choice.vnc,
     )
 
 
@@ -99,7 +100,7 @@ def locale(profile: Profile, release: OsRelease, refuse: Refuse) -> Locale:
         timezone=profile.timezone,
         generate=tuple(generate),
         fonts=tuple(sorted({*(language.fonts if language else ()), *profile.fonts})),
-        input_method=profile.input_method,
+        input_method=profile.input_method if profile.desktop else "",
     )
 
 
@@ -107,13 +108,16 @@ def _check_input(profile: Profile, release: OsRelease, refuse: Refuse) -> None:
     if not profile.input_method:
         return
     mark = profile.where("locale", "input")
+    if profile.desktop is None:
+        # A language's mixin names its input method for whoever adds a desktop.
+        if mark.file == profile.where().file:
+            refuse(mark, "locale.input: there is no desktop to type on", "add desktop: true")
+        return
     methods = _named(release, INPUT)
     if profile.input_method not in methods:
         what = f"locale.input: {quote(profile.input_method)} is not available on {release.id}"
-        hint = suggestion(profile.input_method, methods) if methods else "leave locale.input out"
+        hint = suggestion(profile.input_method, methods) if methods else "set locale.input to none"
         refuse(mark, what, hint)
-    elif profile.desktop is None:
-        refuse(mark, "locale.input: there is no desktop to type on", "add desktop: true")
 
 
 def _named(release: OsRelease, prefix: str) -> list[str]:

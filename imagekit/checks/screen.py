@@ -1,0 +1,82 @@
+"""Commands in the desktop's session: its display, its bus and its environment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from imagekit.checks.check import CheckFailedError
+from imagekit.checks.subject import Subject
+from imagekit.wait import Deadline, NotYetError, until
+
+LOG = "the container's log, lines of the desktop session"
+
+# Of each session the program that draws last, by its name in /proc/PID/comm.
+_PANELS = {"xfce": "xfce4-panel", "lxde": "lxpanel", "lxqt": "lxqt-panel", "minimal": "icewm"}
+
+# Becomes the command, with the environment of the session's panel.
+_ENTER = """
+import os, sys
+panel, *command = sys.argv[1:]
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        with open(f"/proc/{pid}/comm") as name:
+            if name.read().strip() != panel:
+                continue
+        with open(f"/proc/{pid}/environ", "rb") as environ:
+            pairs = [item.partition(b"=") for item in environ.read().split(b"\\0") if item]
+    except OSError:  # it ended meanwhile, or is somebody else's
+        continue
+    environment = {name: value for name, _, value in pairs}
+    if b"DISPLAY" in environment and b"DBUS_SESSION_BUS_ADDRESS" in environment:
+        os.execvpe(command[0], command, environment)
+sys.exit(f"imagekit: no {panel} in a session")
+"""
+_NO_PANEL = "imagekit: no "
+
+_MARK = "imagekit:"
+
+
+def in_session(subject: Subject, argv: Sequence[str], deadline: Deadline) -> tuple[int, str]:
+    """Run a command as the person who sits at the desktop would, once its panel is there.
+
+    Returns:
+        The exit code, and output and errors together.
+
+    Raises:
+        CheckFailedError: the session's panel never came.
+        OSError: the engine did not run it.
+        TimeoutError: the command did not end in time.
+    """
+    desktop = subject.plan.desktop
+    panel = _PANELS[desktop.session] if desktop else ""
+    command = ("/usr/bin/python3", "-c", _ENTER, panel, *argv)
+
+    def attempt() -> tuple[int, str]:
+        code, text = subject.inside.execute(
+            command, user=subject.plan.user.name, timeout=deadline.timeout()
+        )
+        if code == 1 and text.startswith(_NO_PANEL):
+            raise NotYetError(text.strip())
+        return code, text
+
+    try:
+        return until(attempt, deadline, pause=0.3)
+    except TimeoutError as error:
+        raise CheckFailedError(f"a session with {panel}", str(error), LOG) from error
+
+
+def ask_session(subject: Subject, script: str, deadline: Deadline, *arguments: str) -> Any:
+    """What a Python script in the session prints as JSON after ``imagekit:``.
+
+    Raises:
+        CheckFailedError: it ended otherwise.
+    """
+    argv = ("/usr/bin/python3", "-c", script, *arguments)
+    code, text = in_session(subject, argv, deadline)
+    _, found, answer = text.partition(_MARK)
+    if code != 0 or not found:
+        said = text.strip()[-300:]
+        raise CheckFailedError("an answer of the session", f"exit code {code} and {said!r}", LOG)
+    return json.loads(answer)
