@@ -78,9 +78,25 @@ catalogue: .venv/runtime ## Compile the catalogue's tables from their YAML
 reference: .venv/runtime ## Write docs/reference anew from code and data
 	$(BIN)/python .ci/reference
 
+.PHONY: screenshots
+screenshots: .venv/dev ## Take docs/screens anew in a real Chromium: minutes
+	@$(ON_ENGINE) $(BIN)/python .ci/screenshots
+
 .PHONY: fuzz
 fuzz: .venv/dev ## 20,000 generated profiles and sites: minutes
 	IMAGEKIT_FUZZ=20000 $(BIN)/pytest tests/unit/test_fuzz.py
+
+.PHONY: bench
+bench: .venv/dev ## Times, memory and sizes of an image; BENCH_ARGS="--tutorial" compares
+	@$(ON_ENGINE) $(BIN)/python -m tests.bench.run $(BENCH_ARGS)
+
+.PHONY: soak
+soak: .venv/dev ## 100 restarts, 20 kills, every way to run: half an hour (IMAGEKIT_SOAK=…)
+	@$(ON_ENGINE) $(BIN)/pytest tests/soak $(PYTEST_ARGS)
+
+.PHONY: capabilities
+capabilities: .venv/dev ## Which capabilities each feature needs
+	@$(ON_ENGINE) $(BIN)/python -m tests.soak.capabilities imagekit/$(PROFILE):latest
 
 .PHONY: proto
 proto: .venv/dev ## Generate the protobuf code anew

@@ -16,23 +16,19 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from email.utils import formatdate
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import docker.errors
 import pytest
 
-from imagekit import build, names, site
-from imagekit.checks.runner import run_checks
+from imagekit import site
 from imagekit.engine.connection import Engine
 from imagekit.errors import WorkFailedError
-from imagekit.events import ignore
-from imagekit.plan.model import Cuda, File, Framework, Plan, Python
-from tests.docker.support import missing
+from imagekit.plan.model import Cuda, File, Framework, Plan, Python, Sshd
+from tests.docker.support import Builder, missing
 
 VENV = Python("3.11", "os", "/opt/venv", "", (), (), (), "", (), (), ())
 CUDA = Cuda("12.9", "", "runtime", "wheels", "525.60.13", "5.0", "")
@@ -40,52 +36,8 @@ MIRROR = "https://mirror.example.edu"
 
 
 @pytest.fixture(scope="module")
-def ssh_plan(plan: Plan) -> Plan:
-    """The profile's plan without its desktop."""
-    apt = tuple(layer for layer in plan.apt if layer[0] in {"base", "sshd"})
-    return replace(plan, profile="ik-parts", desktop=None, apt=apt)
-
-
-class Builder:
-    """Builds plans, and takes their names away in the end."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.tags: set[str] = set()
-
-    def image(self, plan: Plan, place: site.Site | None = None) -> str:
-        built = build.build(self.engine, plan, place or site.load(), build.Options(), ignore)
-        self.tags.update(names.tags(plan))
-        return built.image_id
-
-    def say(self, image: str, *command: str, user: str = "lab") -> str:
-        """What a command prints in a container of the image, without its services."""
-        output: bytes = self.engine.client.containers.run(
-            image, list(command), user=user, remove=True
-        )
-        return output.decode()
-
-    def check(self, image: str, *wanted: str) -> dict[str, dict[str, object]]:
-        """Ask some checks; all of them have to pass."""
-        report = run_checks(self.engine, image, only=wanted)
-        results = {result.name: result for result in report.results}
-        bad = {name: r.reason for name, r in results.items() if r.status != "passed"}
-        assert bad == {}, report.log
-        return {name: dict(result.data) for name, result in results.items()}
-
-
-@pytest.fixture(scope="module")
-def builder(engine: Engine) -> Iterator[Builder]:
-    made = Builder(engine)
-    yield made
-    for tag in made.tags:
-        with suppress(docker.errors.APIError):
-            engine.client.images.remove(tag)
-
-
-@pytest.fixture(scope="module")
 def everyday(builder: Builder, ssh_plan: Plan) -> str:
-    """Jupyter Lab, own packages, files, labels, health, groups and mirrors in one image."""
+    """Jupyter Lab, root over ssh, packages, files, labels, health, groups, mirrors: one image."""
     program = b"#!/bin/sh\necho $((1 + 1))\n"
     file = File("/usr/local/bin/two", "0755", hashlib.sha256(program).hexdigest(), program)
     health = ssh_plan.health
@@ -95,6 +47,7 @@ def everyday(builder: Builder, ssh_plan: Plan) -> str:
             ssh_plan,
             python=replace(VENV, jupyter=("jupyterlab",), pip=("humanize",), npm=("cowsay",)),
             jupyter=True,
+            sshd=Sshd(password=True, root="password"),
             user=replace(ssh_plan.user, gid=1300, groups=("lab-x", "video")),
             labels=(("edu.example.course", "ml $101"),),
             files=(file,),
@@ -112,7 +65,8 @@ def everyday(builder: Builder, ssh_plan: Plan) -> str:
 def test_jupyter_computes_and_mirrors_are_named_before_and_after_a_restart(
     builder: Builder, everyday: str
 ) -> None:
-    data = builder.check(everyday, "sshd", "jupyter", "mirrors", "restart")
+    data = builder.check(everyday, "sshd", "sshd-root", "jupyter", "mirrors", "restart")
+    assert data["sshd-root"] == {"root": "password"}
     assert data["jupyter"]["kernel"] == "2|/opt/venv|zh_CN.UTF-8"
 
 
@@ -151,14 +105,17 @@ def test_health_asks_the_profile_s_own_command(
 ) -> None:
     settings = "USER_NAME=lab\nHEALTH_COMMAND='test -f /tmp/well'\n"
     probe = "/usr/lib/imagekit/health.d/profile"
+    # What the start of the services would have written.
+    account = "echo USER_HOME=/home/lab > /run/imagekit/account"
     script = (
-        f'printf "$S" > /etc/imagekit/settings; {probe}; echo $?; touch /tmp/well; {probe}; echo $?'
+        f'{account}; printf "$S" > /etc/imagekit/settings; '
+        f"{probe}; echo $?; touch /tmp/well; {probe}; echo $?"
     )
     output = engine.client.containers.run(
         everyday, ["sh", "-c", script], environment={"S": settings}, remove=True
     )
     assert output.decode().split() == ["1", "0"]
-    assert builder.say(everyday, probe, user="root") == ""
+    assert builder.say(everyday, "sh", "-c", f"{account}; {probe}", user="root") == ""
 
 
 def test_a_framework_is_the_same_in_every_session(builder: Builder, ssh_plan: Plan) -> None:

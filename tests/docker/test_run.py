@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shlex
+import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -149,3 +153,30 @@ def test_a_person_without_a_container(cli: Cli, card: dict[str, Any]) -> None:
     asked = cli("card", "nobody-here", check=False)
     assert asked.returncode == 1
     assert "nobody-here" in asked.stderr
+
+
+def test_the_site_s_certificate_and_name_are_used(cli: Cli, image: str, tmp_path: Path) -> None:
+    command = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "certificate.pem")]
+    subprocess.run(["openssl", *command.split(), *names, *files], check=True, capture_output=True)
+    site = tmp_path / "site.yaml"
+    tls = "{certificate: certificate.pem, key: key.pem}"
+    site.write_text(f"site: 1\nrun:\n  host: localhost\n  tls: {tls}\n")
+    person = f"{PERSON}-tls"
+    cli("run", PROFILE, "--name", person, "--site", str(site))
+    try:
+        shown = json.loads(cli("card", person, "--json").stdout)
+        port = urlsplit(shown["url"]).port
+        assert shown["url"] == f"https://localhost:{port}/"
+        trusting = ssl.create_default_context(cafile=tmp_path / "certificate.pem")
+        secure = http.client.HTTPSConnection("localhost", port, timeout=30, context=trusting)
+        with closing(secure):
+            secure.request("GET", "/")
+            assert secure.getresponse().status == 200
+        plain = http.client.HTTPConnection("localhost", port, timeout=30)
+        with closing(plain):
+            plain.request("GET", "/", headers={"Host": f"localhost:{port}"})
+            assert plain.getresponse().headers["Location"] == shown["url"]
+    finally:
+        cli("rm", person, "--purge", "--yes", person)

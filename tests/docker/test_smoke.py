@@ -15,20 +15,45 @@ from imagekit.plan.model import Plan
 from tests.docker.support import PROFILE, Cli
 
 START = "/usr/lib/imagekit/start.d"
+FRONT = "/etc/imagekit/front"
 
 # What is broken, how, and the check that has to notice.
 MUTANTS = {
-    "sshd_config with a typo": (f"RUN sed -i 's/UsePAM yes/UsePAMM yes/' {START}/30-sshd", "sshd"),
+    "sshd_config with a typo": (f"RUN sed -i 's/^UsePAM /UsePAMM /' {START}/30-sshd", "sshd"),
     "root may log in": (
         (
-            "RUN sed -i -e 's/PermitRootLogin no/PermitRootLogin yes/' "
+            "RUN sed -i -e 's/^PermitRootLogin .*/PermitRootLogin yes/' "
             f"-e 's#authorized_keys.d/%u#authorized_keys.d/lab#' {START}/30-sshd"
         ),
         "sshd-root",
     ),
-    "any password opens the desktop": (
-        "RUN sed -i 's/-SecurityTypes VncAuth/-SecurityTypes None/' /usr/lib/imagekit/desktop",
+    "any password opens the page": (
+        f"RUN sed -i 's/auth_basic $login_realm/auth_basic off/' {FRONT}/locations.conf",
         "vnc",
+    ),
+    "the X server asks for no password": (
+        f"RUN sed -i 's/-SecurityTypes VncAuth/-SecurityTypes None/' {START}/50-desktop",
+        "vnc",
+    ),
+    "the X server listens for native viewers": (
+        f"RUN sed -i 's/^port=-1/port=5900/' {START}/50-desktop",
+        "vnc",
+    ),
+    "the WebSocket opens for everyone": (
+        f"RUN sed -i 's/if ($stranger)/if ($foreign)/; 1i set $foreign 0;' {FRONT}/locations.conf",
+        "web",
+    ),
+    "other sites' pages get a WebSocket": (
+        f'RUN sed -i \'s/map "$own_origin$ticket"/map "1$ticket"/\' {FRONT}/nginx.conf',
+        "web",
+    ),
+    "the certificate names another container": (
+        f"RUN sed -i 's/\"$(hostname)\" localhost/other/' {START}/55-front",
+        "web",
+    ),
+    "the page may be framed by anyone": (
+        f"RUN sed -i \"s/; frame-ancestors 'self'//\" {FRONT}/headers.conf",
+        "web",
     ),
     "the session does not come up": (
         (
@@ -40,8 +65,13 @@ MUTANTS = {
     "the locale is not there": ("RUN rm /usr/lib/locale/locale-archive", "locale"),
     "noVNC is missing": ("RUN rm -r /opt/imagekit/web/htdocs/novnc/core", "web"),
     "folders are listed": (
-        f"RUN sed -i 's/--file-only //' {START}/50-desktop",
+        f"RUN sed -i 's/try_files $uri =404/autoindex on/' {FRONT}/locations.conf",
         "web",
+    ),
+    "login shells have a PATH of their own": ("RUN rm /etc/profile.d/imagekit.sh", "environment"),
+    "secrets reach the sessions": (
+        "RUN sed -i 's/and not secret and/and/' /usr/lib/imagekit/write-environment",
+        "environment",
     ),
 }
 
@@ -64,7 +94,9 @@ def test_every_check_passes_or_says_why_not(report: dict[str, object], plan: Pla
     # What the profile does not have, and what the machine may not have.
     assert skipped == {"framework", "framework-gpu", "cuda", "jupyter", "conda", "mirrors", "gpu"}
     assert all(checks[name]["reason"] for name in skipped)
-    assert {"sshd", "sshd-password", "vnc", "web", "locale", "restart"} <= set(checks)
+    assert {"sshd", "sshd-password", "vnc", "web", "locale", "environment", "restart"} <= set(
+        checks
+    )
     assert report["profile"] == PROFILE
     assert report["plan"] == plan.digest
 
