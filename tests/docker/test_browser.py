@@ -8,7 +8,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,7 @@ import pytest
 from docker.models.containers import Container
 from PIL import Image
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -121,8 +122,23 @@ def free_port() -> int:
 
 
 def visit(browser: webdriver.Chrome, url: str) -> None:
-    browser.get(url)
-    WebDriverWait(browser, 20).until(lambda b: b.find_element(By.ID, "enter").text != "")
+    """Open the page, once more where a load was cut off.
+
+    A container that starts or stops is a change of the host's network, upon which Chromium
+    ends every load that is under way (net::ERR_NETWORK_CHANGED).
+    """
+
+    def script_ran(chrome: webdriver.Chrome) -> bool:
+        return any(button.text for button in chrome.find_elements(By.ID, "enter"))
+
+    def opened(chrome: webdriver.Chrome) -> bool:
+        chrome.get_log("browser")  # what an earlier try said
+        chrome.get(url)
+        with suppress(TimeoutException):
+            WebDriverWait(chrome, 5).until(script_ran)
+        return script_ran(chrome)
+
+    WebDriverWait(browser, 30).until(opened, f"{url} does not show its login")
 
 
 def leave(browser: webdriver.Chrome) -> None:
@@ -163,7 +179,6 @@ def opened(
     request: pytest.FixtureRequest, browser: webdriver.Chrome, desktop: Desktop
 ) -> Iterator[Desktop]:
     """The desktop in the browser, over HTTP and over TLS on the same port."""
-    browser.get_log("browser")
     visit(browser, desktop.url.replace("http:", f"{request.param}:"))
     enter(browser, PASSWORD)
     await_desktop(browser)
@@ -254,7 +269,7 @@ def test_another_sites_page_gets_no_websocket(
     with served(folder) as other:
         browser.get(other)
         assert browser.execute_async_script(script, url, f"imagekit.{token}") == "refused"
-    browser.get(desktop.url)
+    visit(browser, desktop.url)
     assert browser.execute_async_script(script, url, f"imagekit.{token}") == "open"
     assert browser.execute_async_script(script, url, "imagekit.x") == "refused"
 
