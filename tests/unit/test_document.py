@@ -14,6 +14,9 @@ from imagekit import document
 from imagekit.document import Document, Mapping, Scalar, Sequence
 from imagekit.errors import InputError
 
+MOMENT = 10.0
+"""Seconds of CPU; a trick that works takes minutes, and a busy machine is no trick."""
+
 
 def messages(text: str) -> list[str]:
     """Everything that is wrong with a text, whether it can be read or not."""
@@ -250,14 +253,14 @@ MERGE_BOMB = "a0: &a0 {k: v}\n" + "".join(
 def test_no_size_depth_or_alias_trick_takes_more_than_a_moment(text: str, message: str) -> None:
     began = time.process_time()
     found = messages(text)
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < MOMENT
     assert message in "\n".join(found)
 
 
 def test_a_flood_of_control_characters_takes_no_more_than_a_moment() -> None:
     began = time.process_time()
     found = messages("\x01\n" * (document.MAX_BYTES // 2))
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < MOMENT
     assert len(found) < 1000  # nobody reads more
 
 

@@ -6,7 +6,9 @@ import io
 import os
 import tarfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from imagekit.engine.bootstrap import bootstrap
 from imagekit.engine.images import ImageFacts
 from imagekit.errors import EngineError, InputError, NetworkError
 from imagekit.events import Event, Notice
+from imagekit.wait import Deadline, NotYetError, until
 
 FACTS = ImageFacts("sha256:1", {}, 1, "", ("a:1",), "linux", "amd64")
 
@@ -202,8 +205,14 @@ def test_interrupt_ends_the_whole_group(place: Place) -> None:
             on_event=interrupt,
         )
     assert list(place.temporary.iterdir()) == []
-    status = Path(f"/proc/{place.log.read_text().strip()}/stat")
-    assert not status.exists() or status.read_text().split()[2] == "Z"
+    until(partial(gone, place.log.read_text().strip()), Deadline.after(20))
+
+
+def gone(pid: str) -> None:
+    """Killed processes end when the kernel gets to it; a zombie has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        if Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+            raise NotYetError(f"process {pid} runs")
 
 
 def test_not_root(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
