@@ -49,6 +49,7 @@ MAX_NODES = 5_000
 _MAX_CONTROLS = 20  # reported of one file; more say nothing new
 _BREAK = re.compile(r"\r\n|\r|\n")  # as YAML counts lines
 _TAGGED = "write the plain value, in quotes where it begins with !"
+_TOO_DEEP = re.compile("exceeded maximum nesting depth")
 _SHARING = "write the value out; profiles share values with extends:"
 
 
@@ -88,6 +89,10 @@ def beyond(found: Iterable[Problem], more: Iterable[Problem]) -> tuple[Problem, 
 def refusal(problems: Iterable[Problem]) -> InputError:
     """All problems as one error, in file order, each once."""
     return InputError(problem.message for problem in sorted(set(problems)))
+
+
+def _nested(mark: Mark) -> InputError:
+    return refusal([Problem(mark, f"nested more than {MAX_DEPTH} levels deep")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +263,8 @@ class _Parser:
         except yaml.MarkedYAMLError as error:
             mark, start = error.problem_mark or error.context_mark, error.context_mark
             said = " ".join(part for part in (error.context, error.problem) if part)
+            if _TOO_DEEP.search(said):  # libyaml 0.2.6 reads ahead and counts by itself
+                raise _nested(self._mark(mark)) from None
             lines = dict(enumerate(_BREAK.split(text)))
             at = mark.line if mark else 0
             begin = f"line {start.line + 1}, column {start.column + 1}" if start else ""
@@ -293,7 +300,7 @@ class _Parser:
         if self.nodes > MAX_NODES:
             raise refusal([Problem(mark, f"more than {MAX_NODES} values in one file")])
         if depth > MAX_DEPTH:
-            raise refusal([Problem(mark, f"nested more than {MAX_DEPTH} levels deep")])
+            raise _nested(mark)
         if isinstance(event, yaml.AliasEvent):
             self.report(mark, "aliases (*name) are not allowed", _SHARING)
             return Scalar("", mark)
