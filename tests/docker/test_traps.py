@@ -188,6 +188,20 @@ def test_the_x_servers_lock_may_look_alive(box: Box) -> None:
     assert box.say(configuration, "root") == before
 
 
+def test_nothing_of_an_earlier_session_stays_in_tmp(box: Box) -> None:
+    """Buses, agents and session managers make a socket at every start, under random names."""
+    named = "ls -d /tmp/dbus-* /tmp/ssh-* /tmp/.xfsm-* 2> /dev/null; true"
+    box.come_up()
+    before = set(box.say(named).split())
+    assert any("dbus" in name for name in before)
+    box.container.kill()
+    box.container.wait(timeout=30)
+    box.start()
+    box.come_up()
+    after = set(box.say(named).split())
+    assert not before & after
+
+
 def test_shared_memory_is_large_enough_for_browsers(box: Box) -> None:
     """Trap 13."""
     size = box.say("df --block-size=1 --output=size /dev/shm").split()[1]
