@@ -42,7 +42,7 @@ _AT_ONCE = 4
 _LONGEST = 300  # characters of pip's words
 _SECONDS = 15  # for one short answer
 _PIP_SECONDS = 120.0  # an index page of a large distribution has megabytes
-_PYTORCH = "https://download.pytorch.org/whl"  # as templates/build/env.sh has it
+_PYTORCH = "https://download.pytorch.org/whl"  # as templates/build/base/env.sh has it
 _AVAILABLE = re.compile(r"^Available versions: (.+)$", re.MULTILINE)
 _UNREACHED = ("Retrying (", "Could not fetch URL", "connection error", "timed out", "SSLError")
 # Distributions that are the same for every Python, and what of them is compiled.

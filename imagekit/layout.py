@@ -33,13 +33,8 @@ _SHELLS = {"bash": "/bin/bash", "zsh": "/usr/bin/zsh", "fish": "/usr/bin/fish"}
 _CAPABILITIES = "compute,utility"
 _CAPABILITIES_OF_A_DESKTOP = f"{_CAPABILITIES},graphics,video,display"
 
-# Files of templates/build that only some images need; all others go with every image.
-_BUILD_FILES = {
-    "python": ("build/python.sh", "build/uv.txt"),
-    "conda": ("build/conda-install.py", "build/conda.txt"),
-    "cuda": ("build/cuda.sh", "build/fetch.py"),
-    "mirrors": ("build/mirrors.sh",),
-}
+# Folders of templates/build that only some images need; the others go with every image.
+_BUILD_FOLDERS = ("python", "desktop", "cuda", "mirrors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +44,7 @@ class Layout:
     Attributes:
         values: names for the templates.
         rootfs: features whose files are copied into the image, in order.
-        left_out: files of ``templates/build`` that no step of this image needs.
+        left_out: folders of ``templates/build`` that no step of this image needs.
     """
 
     values: dict[str, Any]
@@ -184,33 +179,35 @@ def _stages(plan: Plan) -> list[str]:
 
 
 def _trunk(plan: Plan) -> list[str]:
-    """Parts before the environment, all of them apt's."""
+    """Parts before the environment, all of them apt's, what most profiles share first."""
+    apt = dict(plan.apt)
     recipe = plan.cuda is not None and plan.cuda.source == "recipe"
     parts = (
         ("cuda.recipe", recipe),
         ("sshd", plan.sshd is not None),
         ("desktop", plan.desktop is not None),
+        ("locale.packages", bool(apt.get("locale"))),
     )
     return [part for part, there in parts if there]
 
 
 def _late(plan: Plan) -> list[str]:
-    """Parts on top of the environment that need it, or change more often than it does."""
+    """Parts on top of the environment that need it."""
     parts = (
         ("cuda", plan.cuda is not None and bool(_cuda_commands(plan.cuda, plan.python))),
         ("conda.shells", plan.conda),
-        ("locale", True),
     )
     return [part for part, there in parts if there]
 
 
 def _own(plan: Plan, apt: dict[str, tuple[str, ...]]) -> list[str]:
-    """Parts of the profile's own packages."""
+    """Parts of the profile's own packages, then what takes a moment."""
     python = plan.python
     parts = (
         ("packages", "packages" in apt),
         ("python.packages", python is not None and bool(python.pip)),
         ("python.npm", python is not None and bool(python.npm)),
+        ("locale", True),
     )
     return [part for part, there in parts if there]
 
@@ -239,7 +236,7 @@ def _python_values(python: Python | None, cuda: Cuda | None) -> dict[str, Any]:
 
 
 def _cuda_commands(cuda: Cuda, python: Python | None) -> tuple[str, ...]:
-    """Functions of build/cuda.sh that make an environment's libraries known."""
+    """Functions of build/cuda/cuda.sh that make an environment's libraries known."""
     if python is None or cuda.source not in {"wheels", "conda"}:
         return ()
     libraries = f"cuda_{cuda.source}"
@@ -285,13 +282,10 @@ def _gpu_environment(plan: Plan) -> tuple[tuple[str, str], ...]:
 
 
 def _left_out(plan: Plan) -> frozenset[str]:
-    from_channel = plan.python is not None and plan.python.source == "conda"
     needed = {
-        "python": plan.python is not None or plan.conda,
-        "conda": plan.conda or from_channel,
+        "python": plan.python is not None or plan.conda or plan.desktop is not None,
+        "desktop": plan.desktop is not None,
         "cuda": plan.cuda is not None and plan.cuda.source != "image",
         "mirrors": bool(plan.mirrors),
     }
-    return frozenset(
-        path for word, paths in _BUILD_FILES.items() if not needed[word] for path in paths
-    )
+    return frozenset(f"build/{folder}" for folder in _BUILD_FOLDERS if not needed[folder])

@@ -43,7 +43,7 @@ def render(plan: Plan) -> Context:
     files = [
         ContextFile(DOCKERFILE, dockerfile.encode()),
         ContextFile("settings", settings.encode()),
-        *(file for file in _copied(root, "build") if file.path not in laid.left_out),
+        *(file for file in _copied(root, "build") if _folder(file) not in laid.left_out),
         *(ContextFile(f"files{file.path}", file.data) for file in plan.files),
     ]
     for feature in laid.rootfs:
@@ -88,6 +88,10 @@ def _dockerfile_quoted(value: str) -> str:
 def _comment(value: str) -> str:
     """Text for a comment line: whatever could end the line becomes a space."""
     return "".join(char if char.isprintable() else " " for char in str(value))
+
+
+def _folder(file: ContextFile) -> str:
+    return file.path.rpartition("/")[0]
 
 
 def _copied(root: Path, folder: str) -> list[ContextFile]:

@@ -101,7 +101,7 @@ class Site:
         """What a build is told of the place, as BuildKit secrets: ids to contents.
 
         ``ca`` is a PEM bundle, ``mirrors`` a list of ``name=URL`` lines that
-        ``templates/build/env.sh`` reads: the kinds of mirrors, ``http_proxy``,
+        ``templates/build/base/env.sh`` reads: the kinds of mirrors, ``http_proxy``,
         ``https_proxy`` and ``no_proxy``.
         """
         names = (*MIRRORS, "http_proxy", "https_proxy", "no_proxy")

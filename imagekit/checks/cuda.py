@@ -13,7 +13,7 @@ from imagekit.plan.model import Cuda
 from imagekit.wait import Deadline
 
 FOLDERS = "/etc/ld.so.conf.d/imagekit-cuda.conf"
-"""Where build/cuda.sh notes the folders of the libraries."""
+"""Where build/cuda/cuda.sh notes the folders of the libraries."""
 
 # Loads every library by its bare name, as programs do, and sees where it came from.
 # What only a host with a GPU or InfiniBand has is told apart by what the linker misses.

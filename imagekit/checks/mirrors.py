@@ -21,7 +21,7 @@ _COMMANDS = {
     "conda": ("cat", "/etc/conda/.condarc"),
 }
 
-# The same paths as in build/mirrors.sh.
+# The same paths as in build/mirrors/mirrors.sh.
 _ARCHIVE = re.compile(r"^'https?://\S+?/(?:debian|debian-security|ubuntu|ubuntu-ports)/", re.M)
 
 
@@ -40,7 +40,8 @@ def _ask(subject: Subject, kind: str, url: str, deadline: Deadline) -> str:
             _COMMANDS[kind], user=subject.plan.user.name, timeout=deadline.timeout()
         )
     if code != 0 or not _HOLDS[kind](text, url.rstrip("/")):
-        raise CheckFailedError(asked, f"exit code {code} and {text[-500:]!r}", "build/mirrors.sh")
+        seen = f"exit code {code} and {text[-500:]!r}"
+        raise CheckFailedError(asked, seen, "build/mirrors/mirrors.sh")
     return url
 
 

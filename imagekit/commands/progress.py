@@ -28,7 +28,7 @@ option = click.option(
 
 # What stands in every step and tells people nothing: mounts, and the line that applies
 # the place's settings.
-_NOISE = re.compile(r"--mount=\S+\s+|\. /run/imagekit-build/env\.sh &&\s+")
+_NOISE = re.compile(r"--mount=\S+\s+|\. /run/imagekit-build/\S+ &&\s+")
 
 
 def short_name(name: str) -> str:

@@ -248,7 +248,7 @@ STEP = """\
 
 def step(engine: Engine, base: str, files: dict[str, str]) -> list[str]:
     """The lines that a step prints, in a container of a base with further files."""
-    script = (assets.folder("templates") / "build" / "env.sh").read_text("utf-8")
+    script = (assets.folder("templates") / "build" / "base" / "env.sh").read_text("utf-8")
     container = engine.client.containers.create(base, ["sh", "-c", STEP])
     try:
         container.put_archive("/", archive({"build/env.sh": script, **files}))

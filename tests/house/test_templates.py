@@ -169,7 +169,7 @@ def shell_scripts(root: Path, listed: list[str]) -> list[str]:
 
 def test_shellcheck_accepts_every_script(root: Path, listed: list[str]) -> None:
     scripts = shell_scripts(root, listed)
-    assert "templates/build/env.sh" in scripts
+    assert "templates/build/base/env.sh" in scripts
     assert "templates/rootfs/base/usr/lib/imagekit/init" in scripts
     assert ".ci/run" in scripts
     tool = Path(sys.executable).parent / "shellcheck"
@@ -193,7 +193,7 @@ def test_python_scripts_of_the_image_are_python_of_the_oldest_release(
 
 def test_python_of_the_build_is_python_of_the_releases_that_run_it() -> None:
     # fetch.py runs on Ubuntu 18.04, and conda-install.py wherever rattler does.
-    for name, version in (("fetch.py", (3, 6)), ("conda-install.py", (3, 8))):
+    for name, version in (("cuda/fetch.py", (3, 6)), ("python/conda-install.py", (3, 8))):
         ast.parse((TEMPLATES / "build" / name).read_text("utf-8"), name, feature_version=version)
 
 

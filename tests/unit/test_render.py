@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -360,6 +361,29 @@ def test_every_file_is_used_and_every_used_file_is_there(variant: Variant) -> No
     belongs = {(path, name) for path in paths for name in used if f"{path}/".startswith(f"{name}/")}
     assert {path for path, _ in belongs} == set(paths)
     assert {name for _, name in belongs} == used
+
+
+def test_profiles_share_all_steps_before_what_differs(planned: Planned) -> None:
+    """BuildKit's key of a step is its text and the content of the folders that it mounts."""
+
+    def keys(text: str) -> list[tuple[object, ...]]:
+        context = render.render(planned(text))
+        commands = parse(context)
+        first = [command.value for command in commands].index(("base", "AS", "image")) + 1
+        found: list[tuple[object, ...]] = []
+        for command in commands[first:]:
+            if command.cmd != "RUN":
+                break
+            folders = re.findall(r"source=([^,]+),", " ".join(command.flags))
+            files = [file for file in context.files if file.path.startswith(tuple(folders))]
+            found.append((command.value, command.flags, files))
+        return found
+
+    shared = "extends: [_desktop-zh]\nbase: {os: debian12}\n"
+    plain = keys(shared)
+    with_framework = keys(f"{shared}framework: {{name: tensorflow}}\ncuda: false\njupyter: true\n")
+    assert len(with_framework) == 3  # sshd, the desktop, its language
+    assert plain[:3] == with_framework
 
 
 def test_a_variable_of_the_place_changes_nothing(

@@ -12,8 +12,8 @@ from imagekit.commands import progress
 from imagekit.events import Event, Notice, StepFinished, StepLog, StepProgress, StepStarted
 
 RUN = (
-    "[image 3/9] RUN --mount=type=bind,source=build,target=/run/imagekit-build     "
-    "--mount=type=secret,id=ca     . /run/imagekit-build/env.sh &&     apt_install         htop"
+    "[image 3/9] RUN --mount=type=bind,source=build/base,target=/run/imagekit-build/base     "
+    "--mount=type=secret,id=ca     . /run/imagekit-build/base/env.sh &&     apt_install     htop"
 )
 EVENTS: tuple[Event, ...] = (
     Notice("base debian:12-slim: pulling"),

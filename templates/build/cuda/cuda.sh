@@ -79,7 +79,7 @@ cuda_address() {
 
 # Source and key lie where apt looks during this step only.
 cuda_repository() {
-    python3 /run/imagekit-build/fetch.py "$(cuda_address "$2")" - "$place/nvidia.asc" &&
+    python3 /run/imagekit-build/cuda/fetch.py "$(cuda_address "$2")" - "$place/nvidia.asc" &&
         echo "deb [signed-by=$place/nvidia.asc] $(cuda_address "${1#deb }")" \
             > "$place/sources.list.d/nvidia.list" &&
         chmod -R a+rX "$place" &&
@@ -87,7 +87,7 @@ cuda_repository() {
 }
 
 cuda_file() {
-    python3 /run/imagekit-build/fetch.py "$(cuda_address "$1")" "$2" "/tmp/${1##*/}"
+    python3 /run/imagekit-build/cuda/fetch.py "$(cuda_address "$1")" "$2" "/tmp/${1##*/}"
 }
 
 cuda_known() {

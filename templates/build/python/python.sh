@@ -30,7 +30,7 @@ environment_venv() {
     environment_folder "$1" "$2" &&
         "$3" -m venv "$1" &&
         "$1/bin/python" -m pip install --quiet 'pip>=20.3' &&
-        environment_tools "$1" uv.txt &&
+        environment_uv "$1/bin/python" "$1/bin/python" &&
         environment_share "$1"
 }
 
@@ -39,29 +39,30 @@ environment_conda() {
     environment_folder "$prefix" "$2" || return
     shift 4
     build_venv "$tools" &&
-        "$tools/bin/pip" install --quiet --requirement=/run/imagekit-build/conda.txt &&
-        "$tools/bin/python" /run/imagekit-build/conda-install.py --cache="$cache/conda" \
+        "$tools/bin/pip" install --quiet --requirement=/run/imagekit-build/python/conda.txt &&
+        "$tools/bin/python" /run/imagekit-build/python/conda-install.py --cache="$cache/conda" \
             --prefix="$prefix" --channel="$channel" --cuda="$cuda" -- "$@" || return
     # The channel's own bytecode is there; what is missing is that of packages without one.
     if [ -x "$prefix/bin/python" ]; then
         "$prefix/bin/python" -m compileall -q -j 0 "$prefix/lib" > /dev/null || true
-        environment_tools "$prefix" uv.txt || return
+        environment_uv "$prefix/bin/python" "$tools/bin/python" || return
     fi
     environment_share "$prefix"
 }
 
-# uv, three to four times as fast as pip, for the Pythons that it knows.
-environment_tools() {
-    "$1/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' || return 0
-    build_venv "$tools" &&
-        "$tools/bin/pip" install --quiet --requirement="/run/imagekit-build/$2"
+# uv, three to four times as fast as pip, for the Pythons that it knows: the first one is
+# what it will install for, the second one's pip fetches it.
+environment_uv() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 8))' || return 0
+    "$2" -m pip install --quiet --no-compile --target="$tools/uv" \
+        --requirement=/run/imagekit-build/python/uv.txt
 }
 
 environment_pip() {
     prefix=$1
     shift
-    if [ -x "$tools/bin/uv" ]; then
-        "$tools/bin/uv" pip install --python="$prefix/bin/python" --compile-bytecode "$@" || return
+    if [ -x "$tools/uv/bin/uv" ]; then
+        "$tools/uv/bin/uv" pip install --python="$prefix/bin/python" --compile-bytecode "$@" || return
     else
         "$prefix/bin/python" -m pip install "$@" || return
     fi
@@ -79,7 +80,7 @@ environment_torch() {
 environment_npm() {
     prefix=$1
     shift
-    environment_pip "$prefix" --requirement=/run/imagekit-build/npm.txt || return
+    environment_pip "$prefix" --requirement=/run/imagekit-build/python/npm.txt || return
     # npm's own defaults, which the settings of the image and of its users overrule (npmrc(5)):
     # `npm install --global` puts commands where PATH has them.
     for folder in "$prefix"/lib/python*/site-packages/nodejs*/lib/node_modules/npm; do
