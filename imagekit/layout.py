@@ -180,13 +180,12 @@ def _stages(plan: Plan) -> list[str]:
 
 def _trunk(plan: Plan) -> list[str]:
     """Parts before the environment, all of them apt's, what most profiles share first."""
-    apt = dict(plan.apt)
     recipe = plan.cuda is not None and plan.cuda.source == "recipe"
     parts = (
         ("cuda.recipe", recipe),
         ("sshd", plan.sshd is not None),
         ("desktop", plan.desktop is not None),
-        ("locale.packages", bool(apt.get("locale"))),
+        ("locale", True),
     )
     return [part for part, there in parts if there]
 
@@ -207,7 +206,7 @@ def _own(plan: Plan, apt: dict[str, tuple[str, ...]]) -> list[str]:
         ("packages", "packages" in apt),
         ("python.packages", python is not None and bool(python.pip)),
         ("python.npm", python is not None and bool(python.npm)),
-        ("locale", True),
+        ("locale.settings", True),
     )
     return [part for part, there in parts if there]
 

@@ -66,7 +66,6 @@ def _environment(root: Path) -> jinja2.Environment:
         "json": json.dumps,
         "dockerfile": _dockerfile_quoted,
         "comment": _comment,
-        "lang": lambda name: str(name).partition(".")[0],
         "file": lambda url: str(url).rpartition("/")[2],
     }
     environment.filters = filters

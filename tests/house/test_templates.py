@@ -20,8 +20,8 @@ from imagekit.plan.resolve import resolve
 TEMPLATES = assets.folder("templates")
 ENVIRONMENT = render._environment(TEMPLATES)
 SOURCES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.j2"))
-FILTERS = {"sh", "json", "dockerfile", "comment", "lang", "file"}
-QUOTING = FILTERS - {"lang", "file"}
+FILTERS = {"sh", "json", "dockerfile", "comment", "file"}
+QUOTING = FILTERS - {"file"}
 # Output, `if name`, `for`, `include`, and what these are made of.
 ALLOWED = (
     nodes.Template,

@@ -14,8 +14,8 @@
 #               proxies by what is asked for
 #     no_proxy  hosts to reach without them, with commas between
 #
-# Functions for steps: apt_upgrade, apt_install NAME…, build_venv FOLDER, and the
-# addresses pytorch_index NAME and conda_channel NAME.
+# Functions for steps: apt_upgrade, apt_install NAME…, make_locales NAME…, build_venv FOLDER,
+# and the addresses pytorch_index NAME and conda_channel NAME.
 #
 # Everything it makes lies in /tmp, which is a tmpfs during the step.
 set -eu
@@ -156,6 +156,11 @@ apt_fresh_lists() {
 }
 apt_upgrade() {
     apt_fresh_lists && apt-get upgrade --yes
+}
+make_locales() {
+    for name; do
+        localedef -i "${name%%.*}" -f UTF-8 "$name" || return
+    done
 }
 apt_install() {
     apt_fresh_lists || return
