@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
-from imagekit import bases, names
+from imagekit import bases, names, proxies
 from imagekit.bases import Base
 from imagekit.engine import buildkit, images
 from imagekit.engine.connection import Engine
@@ -14,10 +13,6 @@ from imagekit.events import Emit, Notice
 from imagekit.plan.model import Plan
 from imagekit.render import render
 from imagekit.site import Site
-
-# Arguments that BuildKit knows without an ARG line and keeps out of the cache key
-# (https://docs.docker.com/reference/dockerfile/#predefined-args).
-_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +71,10 @@ def build(engine: Engine, plan: Plan, site: Site, options: Options, on_event: Em
         render(plan),
         tags=tags,
         secrets=site.build_secrets(),
-        build_args={"BASE": base.reference, **_proxies(site), **_inline(site)},
+        build_args={"BASE": base.reference, **proxies.environment(site), **_inline(site)},
         cache_from=site.cache_from,
         no_cache=options.no_cache,
+        network=proxies.network(engine, site, on_event),
         on_event=on_event,
     )
     facts = images.find(engine, result.image_id)
@@ -94,26 +90,6 @@ def build(engine: Engine, plan: Plan, site: Site, options: Options, on_event: Em
         cached=sum(step.cached for step in result.steps),
         base=base,
     )
-
-
-def _proxies(site: Site) -> dict[str, str]:
-    """The site's proxy, or this process's, in the spellings that tools in the image read."""
-    named = {
-        "HTTP_PROXY": site.http_proxy,
-        "HTTPS_PROXY": site.https_proxy,
-        "NO_PROXY": site.no_proxy,
-    }
-    if not any(named.values()):
-        named = {
-            name: os.environ.get(name) or os.environ.get(name.lower()) or ""
-            for name in _PROXY_VARIABLES
-        }
-    return {
-        spelling: value
-        for name, value in named.items()
-        if value
-        for spelling in (name, name.lower())
-    }
 
 
 def _inline(site: Site) -> dict[str, str]:

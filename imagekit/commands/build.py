@@ -43,7 +43,10 @@ def command(
     # The engine's modules import docker-py, which takes longer than all of the above.
     from imagekit.build import Options, build  # noqa: PLC0415
     from imagekit.engine.connection import connect  # noqa: PLC0415
+    from imagekit.engine.endpoint import resolve  # noqa: PLC0415
+    from imagekit.proxies import check  # noqa: PLC0415
 
+    check(place, resolve().url)
     engine = connect()
     options = Options(tags, no_cache=no_cache, pull=pull)
     for decision in decisions:

@@ -67,6 +67,7 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
     target: str = "",
     no_cache: bool = False,
     pull: bool = False,
+    network: str = "",
     idle_timeout: float = IDLE_TIMEOUT,
     on_event: Emit = ignore,
 ) -> BuildResult:
@@ -85,6 +86,8 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
         target: the stage to build; the last one by default.
         no_cache: build every step anew. This also empties the cache mounts.
         pull: ask the registry for a newer base even when one is there.
+        network: the steps' network: ``host``, ``none``, or empty for the engine's default.
+            It is part of the steps' cache keys.
         idle_timeout: seconds of silence after which the engine counts as stuck.
         on_event: told what happens, in the calling thread.
 
@@ -117,6 +120,7 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
     params += [("target", target)] if target else []
     params += [("nocache", "1")] if no_cache else []
     params += [("pull", "1")] if pull else []
+    params += [("networkmode", network)] if network else []
     trace = Trace(on_event)
     with Session(engine, secrets) as session:
         stream = post(

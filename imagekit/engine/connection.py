@@ -88,6 +88,23 @@ def connect(url: str | None = None) -> Engine:
         return engine
 
 
+def runs_apart(engine: Engine) -> str:
+    """Why an engine behind a local socket has another network than this host, or nothing.
+
+    A rootless engine lives in a network namespace of its own, and Docker Desktop's in a
+    virtual machine (https://docs.docker.com/engine/security/rootless/ and
+    https://docs.docker.com/desktop/).
+
+    Raises:
+        EngineError: the engine did not answer.
+    """
+    with in_words(engine.where):
+        info = engine.client.info()
+    if "name=rootless" in (info.get("SecurityOptions") or ()):
+        return "a rootless engine"
+    return "Docker Desktop" if info.get("OperatingSystem") == "Docker Desktop" else ""
+
+
 def knock(url: str) -> None:
     """Connect to a unix socket and hang up.
 

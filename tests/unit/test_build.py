@@ -79,6 +79,7 @@ def test_the_engine_is_told_the_context_the_names_and_the_place(engine: Engine, 
         "build_args": {"BASE": "debian:12-slim"},
         "cache_from": (),
         "no_cache": True,
+        "network": "",
         "on_event": ignore,
     }
     assert engine.fresh
@@ -155,3 +156,12 @@ def test_success_is_proved_by_the_plans_label(
         f"x: the engine's image sha256:image is not of plan {plan.digest[:12]}\n"
         "  hint: build again with --no-cache"
     )
+
+
+def test_a_proxy_on_the_loopback_puts_the_steps_into_the_hosts_network(
+    engine: Engine, plan: Plan
+) -> None:
+    client = SimpleNamespace(info=dict)
+    local: Any = SimpleNamespace(where="here", client=client)
+    build.build(local, plan, Site(http_proxy="http://127.0.0.1:7890"), Options(), ignore)
+    assert engine.told["network"] == "host"

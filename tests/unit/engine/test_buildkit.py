@@ -54,6 +54,7 @@ def test_success_is_what_can_be_inspected(fake: FakeEngine, engine: Engine) -> N
         target="t",
         no_cache=True,
         pull=True,
+        network="host",
     )
     assert result.image_id == fake.IMAGE
     assert [(s.name, s.seconds, s.cached) for s in result.steps] == [("RUN make", 2.0, False)]
@@ -63,6 +64,7 @@ def test_success_is_what_can_be_inspected(fake: FakeEngine, engine: Engine) -> N
     assert json.loads(query["buildargs"][0]) == {"V": "1"}
     assert json.loads(query["labels"][0]) == {"l": "2"}
     assert (query["target"], query["nocache"], query["pull"]) == (["t"], ["1"], ["1"])
+    assert query["networkmode"] == ["host"]
     assert query["session"] == [fake.headers["/session"]["X-Docker-Expose-Session-Uuid"]]
     with tarfile.open(fileobj=io.BytesIO(fake.bodies["/build"])) as archive:
         assert archive.getnames() == ["Dockerfile"]
