@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from imagekit import catalogue
+from imagekit import catalogue, fetch, proxies
+from imagekit.catalogue import OsRelease
 from imagekit.engine import bootstrap, images
+from imagekit.engine.bootstrap import Recipe
 from imagekit.engine.connection import Engine
 from imagekit.errors import EngineError, ImagekitError, Message, NetworkError
 from imagekit.events import Emit, Notice
@@ -30,37 +33,49 @@ def obtain(engine: Engine, os: Os, site: Site, *, fresh: bool, on_event: Emit) -
     """Have the base image of a plan in the engine.
 
     Sources in order: an image that is already there, its registry (or what the site names
-    in its place), and a root made by debootstrap from an apt mirror. The first that works
-    is used, and events say why the ones before it were not. The site's ``base_policy``
-    leaves sources out: ``pull`` takes the registry's image alone, ``bootstrap`` the root
-    alone, ``local`` only what is there.
+    in its place), and a root made from an apt mirror. The first that works is used, and
+    events say why the ones before it were not. The site's ``base_policy`` leaves sources
+    out: ``pull`` takes the registry's image alone, ``bootstrap`` the root alone, ``local``
+    only what is there.
 
     Args:
         engine: where the image has to be.
         os: the release, and the image that the plan stands on.
         site: names mirrors of registries and of apt's archive, and the policy.
-        fresh: leave out what is already there, unless nothing else is allowed.
+        fresh: leave out what is already there, unless nothing else is allowed, or the apt
+            mirror would give the same again.
         on_event: told of what takes time or was not to be expected.
 
     Raises:
         EngineError: no source worked; the message holds every reason.
     """
     policy = site.base_policy
-    remote = () if policy == "bootstrap" else references(os.image, site.registries)
-    root = "" if policy == "pull" else _root(os)
+    pullable = references(os.image, site.registries) if _allows(policy, "pull") else ()
+    root = _root(os) if _allows(policy, "bootstrap") else ""
     if not fresh or policy == "local":
-        original = () if policy == "bootstrap" else (os.image,)
-        for reference in filter(None, dict.fromkeys((*original, *remote, root))):
+        original = (os.image,) if pullable else ()
+        for reference in filter(None, dict.fromkeys((*original, *pullable, root))):
             if found := images.find(engine, reference):
                 return Base(reference, found.id)
     reasons: list[Message] = []
     if policy != "local":
-        for reference in remote:
+        for reference in pullable:
             if base := _pulled(engine, reference, reasons, on_event):
                 return base
         if root:
             return _bootstrapped(engine, os, site, reasons, on_event)
     raise EngineError(reasons or [_left_out(os, policy)])
+
+
+def recipe(release: OsRelease, site: Site) -> Recipe:
+    """How to make a root of a release from the site's apt mirror, or else the host's."""
+    return Recipe(
+        suite=release.suite,
+        family=release.family,
+        one_line=release.sources == "one-line",
+        mirror=f"{site.apt}/{release.family}" if site.apt else "",
+        environment=proxies.environment(site),
+    )
 
 
 def references(image: str, registries: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
@@ -91,12 +106,19 @@ def _parts(image: str) -> tuple[str, str]:
     return host, path
 
 
-def _root(os: Os) -> str:
-    """Our own name of the release's root, where it can stand in for the plan's image.
+def _allows(policy: str, source: str) -> bool:
+    """Whether a policy allows images of a source; ``local`` does when they are there."""
+    return policy in {source, "any", "local"}
 
-    It cannot for an image that holds more, such as CUDA.
-    """
-    return f"{BOOTSTRAPPED}:{os.id}" if os.image == catalogue.os_releases()[os.id].image else ""
+
+def _is_plain(os: Os) -> bool:
+    """Whether the plan's image is the release itself; one with CUDA in it holds more."""
+    return os.image == catalogue.os_releases()[os.id].image
+
+
+def _root(os: Os) -> str:
+    """Our own name of the release's root, where it can stand in for the plan's image."""
+    return f"{BOOTSTRAPPED}:{os.id}" if _is_plain(os) else ""
 
 
 def _pulled(engine: Engine, reference: str, reasons: list[Message], on_event: Emit) -> Base | None:
@@ -113,24 +135,33 @@ def _pulled(engine: Engine, reference: str, reasons: list[Message], on_event: Em
 def _bootstrapped(
     engine: Engine, os: Os, site: Site, reasons: list[Message], on_event: Emit
 ) -> Base:
-    """A root of the release, imported."""
-    release = catalogue.os_releases()[os.id]
-    reference = _root(os)
-    on_event(Notice(f"base {reference}: bootstrapping {os.suite} from the apt mirror instead"))
+    """A root of the release, imported; the one that is there when it would be the same."""
+    made_by, reference = recipe(catalogue.os_releases()[os.id], site), _root(os)
     try:
-        made = bootstrap.bootstrap(
-            engine,
-            suite=os.suite,
-            ref=reference,
-            family=release.family,
-            one_line=release.sources == "one-line",
-            mirror=f"{site.apt}/{release.family}" if site.apt else "",
-            labels={BASE_LABEL: os.id},
-            on_event=on_event,
-        )
+        there = images.find(engine, reference)
+        # There is one here only when something fresh was asked for.
+        if there and _is_current(there.labels, made_by, site):
+            on_event(Notice(f"base {reference}: {made_by.archive} still has what it was made of"))
+            return Base(reference, there.id)
+        what = f"bootstrapping {os.suite} from the apt mirror{_instead(reasons)}"
+        on_event(Notice(f"base {reference}: {what}"))
+        labels = {BASE_LABEL: os.id}
+        made = bootstrap.bootstrap(engine, made_by, reference, labels=labels, on_event=on_event)
     except ImagekitError as error:
         raise EngineError([*reasons, *error.messages]) from error
     return Base(reference, made.id)
+
+
+def _is_current(labels: Mapping[str, str], made_by: Recipe, site: Site) -> bool:
+    """Whether a root that is there is the one that its mirror would give now."""
+    origin = labels.get(bootstrap.ORIGIN_LABEL)
+    if not origin or not made_by.index:
+        return False
+    return origin == made_by.origin(fetch.small(made_by.index, site))
+
+
+def _instead(reasons: list[Message]) -> str:
+    return " instead" if reasons else ""
 
 
 def _left_out(os: Os, policy: str) -> Message:

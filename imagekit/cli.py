@@ -25,6 +25,7 @@ VERBS = {
     "catalogue": "Print the data on what exists and what fits.",
     "render": "Write the Dockerfile and its files.",
     "build": "Build the images of profiles.",
+    "bootstrap": "Make a base image from an apt mirror, without a registry.",
     "test": "Smoke-test a profile's image.",
     "run": "Start a container for a person.",
     "card": "Say how a person logs in.",

@@ -1,49 +1,40 @@
-"""A base image made on this host with debootstrap, for when no registry has one.
+"""A base image made on this host from an apt mirror, for when no registry has one.
 
-The packages come from a mirror whose signature is checked; nothing of this host goes
-into the image but the mirror's address.
+The mirror's signature is checked; nothing of this host goes into the image but the
+mirror's address.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
-import subprocess
 import tempfile
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from imagekit import atomic
+from imagekit.engine import debootstrap
 from imagekit.engine.aptsources import first_mirror, host_mirror, one_line_sources, sources
 from imagekit.engine.connection import Engine
+from imagekit.engine.debootstrap import search_path
 from imagekit.engine.images import ImageFacts, import_root
 from imagekit.engine.keyrings import keyring as find_keyring
-from imagekit.engine.process import output, running
-from imagekit.errors import EngineError, ImagekitError, InputError, Message, NetworkError
+from imagekit.engine.process import output
+from imagekit.errors import EngineError, InputError, Message
 from imagekit.events import Emit, Notice, ignore
 
-_SCRIPTS = Path("/usr/share/debootstrap/scripts")
-# By family, the script for suites that this debootstrap is too old to know; all newer ones
-# are links to it.
-_NEWEST_SCRIPT = {"debian": "sid", "ubuntu": "gutsy"}
+ORIGIN_LABEL = "dev.imagekit.base.origin"
+"""The label whose value is a base's ``origin``."""
 
-# debootstrap's messages that begin a phase, and what people are told.
-_PHASES = {
-    "I: Retrieving InRelease": "checking the mirror's signature",
-    "I: Retrieving Packages": "reading the list of packages",
-    "I: Retrieving ": "downloading packages",
-    "I: Extracting ": "unpacking the first packages",
-    "I: Unpacking ": "unpacking packages",
-    "I: Configuring ": "configuring packages",
-}
-_UNTRUSTED = re.compile(r"^E: .*(sign|keyring|gpg)", re.IGNORECASE)
-_UNREACHABLE = re.compile(
-    r"^E: .*\b(getting|downloading|download|retrieve|mirror)\b", re.IGNORECASE
-)
+# Counts what we do to a root after the archive's packages, such as cleaning: a base of
+# another version is not what this one would make.
+_VERSION = 1
 
-# Left by debootstrap from this host, or rebuilt by the next apt; relative to the root.
+# Left from this host, or rebuilt by the next apt; relative to the root.
 _LEFTOVERS = (
     "etc/resolv.conf",
     "etc/hostname",
@@ -54,52 +45,126 @@ _LEFTOVERS = (
 _EMPTIED = ("var/lib/apt/lists", "var/cache/apt", "var/log", "var/cache/debconf", "tmp", "run")
 _LOGIN_RECORDS = {"btmp", "faillog", "lastlog", "wtmp"}  # login programs expect these files
 _MOUNTED = ("./dev/*", "./proc/*", "./sys/*")  # an engine fills these itself
+_COMPRESSION = {".gz": "--gzip", ".xz": "--xz", ".zst": "--zstd"}  # by a file's suffix; tar(1)
 
 
-def bootstrap(  # noqa: PLR0913 - what a base is made of, each by name
-    engine: Engine,
-    *,
-    suite: str,
-    ref: str,
-    family: str = "debian",
-    one_line: bool = False,
-    mirror: str = "",
-    labels: Mapping[str, str] = {},
-    on_event: Emit = ignore,
-) -> ImageFacts:
-    """Make a minimal Debian or Ubuntu and import it as an image.
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A minimal Debian or Ubuntu, and how to get its packages.
 
-    Args:
-        engine: where the image goes; it may be far away.
+    Attributes:
         suite: the release's code name, for instance ``bookworm``.
-        ref: the image's name.
         family: ``debian`` or ``ubuntu``.
         one_line: write the apt sources in the one-line style, as older releases have them,
             and not as deb822.
-        mirror: the archive; by default the one this host uses, else debootstrap's own.
-        labels: the image's labels.
+        mirror: the archive; empty for the one this host uses, else the program's own.
+        environment: variables for the programs, such as proxies.
+    """
+
+    suite: str
+    family: str = "debian"
+    one_line: bool = False
+    mirror: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def archive(self) -> str:
+        """The archive's address; empty when only the program that makes the root knows it."""
+        return (self.mirror or host_mirror(self.family)).rstrip("/")
+
+    @property
+    def index(self) -> str:
+        """Where the archive, if it is known, says what it holds; the text is signed."""
+        return self.archive and f"{self.archive}/dists/{self.suite}/InRelease"
+
+    def origin(self, index: bytes) -> str:
+        """What identifies a base of this recipe: the same text, the same base.
+
+        Args:
+            index: what the archive says at ``index``. It names every package list by its
+                digest, so it changes whenever any package does.
+        """
+        digest = hashlib.sha256(index).hexdigest()
+        parts = (str(_VERSION), self.archive, self.suite, str(self.one_line), digest)
+        return f"sha256:{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()}"
+
+
+def bootstrap(
+    engine: Engine,
+    recipe: Recipe,
+    ref: str,
+    *,
+    labels: Mapping[str, str] = {},
+    on_event: Emit = ignore,
+) -> ImageFacts:
+    """Make a base and import it as an image.
+
+    Args:
+        engine: where the image goes; it may be far away.
+        recipe: what to make.
+        ref: the image's name.
+        labels: the image's labels, beside the one that says its origin.
         on_event: told of the phases.
 
     Raises:
         EngineError: not root, a program or the archive's keys are missing, or it failed.
         NetworkError: the mirror cannot be reached, or its signature is wrong.
-        InputError: ``suite`` is no code name.
+        InputError: the suite is no code name.
     """
-    _check(suite)
-    archive = mirror or host_mirror(family)
-    what = f"{family.title()} {suite}"
-    on_event(Notice(f"{ref}: making {what} with debootstrap from {archive or 'its mirror'}"))
+    with _root(recipe, ref, on_event) as (root, origin):
+        on_event(Notice(f"{ref}: importing it into the engine"))
+        said = {**labels, ORIGIN_LABEL: origin}
+        return import_root(engine, _tar(root), ref, labels=said, changes=('CMD ["/bin/bash"]',))
+
+
+def write(recipe: Recipe, file: Path, on_event: Emit = ignore) -> str:
+    """Make a base and write its root as an archive, complete or not at all.
+
+    Args:
+        recipe: what to make.
+        file: compressed when its name ends in ``.gz``, ``.xz`` or ``.zst``.
+        on_event: told of the phases.
+
+    Returns:
+        The file's sha256, 64 hex digits.
+
+    Raises:
+        EngineError: as ``bootstrap`` does.
+        NetworkError: likewise.
+        InputError: likewise, or the file cannot be written.
+    """
+    digest = hashlib.sha256()
+    try:
+        with atomic.written(file) as target, _root(recipe, file.name, on_event) as (root, _):
+            for chunk in _tar(root, _COMPRESSION.get(file.suffix, "")):
+                digest.update(chunk)
+                target.write(chunk)
+    except OSError as error:
+        what = f"cannot be written: {error.strerror}"
+        raise InputError(Message(str(error.filename or file), what)) from error
+    return digest.hexdigest()
+
+
+@contextmanager
+def _root(recipe: Recipe, name: str, on_event: Emit) -> Iterator[tuple[Path, str]]:
+    """A clean root in a folder that goes away, and its origin."""
+    _check(recipe.suite)
+    what = f"{recipe.family.title()} {recipe.suite}"
+    source = recipe.archive or "its mirror"
+    on_event(Notice(f"{name}: making {what} with {debootstrap.program()} from {source}"))
     with _folder() as folder:
         root = folder / "root"
         (folder / "keys").mkdir()
-        keys = find_keyring(family, folder / "keys")
-        script = "" if (_SCRIPTS / suite).exists() else _NEWEST_SCRIPT[family]
-        _debootstrap((suite, str(root), archive, script), keys, on_event)
-        archive = archive or first_mirror(root)
+        keys = find_keyring(recipe.family, folder / "keys", recipe.environment)
+        order = debootstrap.Order(recipe.suite, recipe.family, recipe.archive, keys, root)
+        debootstrap.make(order, recipe.environment, on_event)
+        # Both programs leave what they checked the signature of.
+        (index,) = root.glob(f"var/lib/apt/lists/*_dists_{recipe.suite}_InRelease")
+        used = replace(recipe, mirror=recipe.archive or first_mirror(root))
+        origin = used.origin(index.read_bytes())
         _clean(root)
-        _write_sources(root, archive, suite, family, one_line=one_line)
-        on_event(Notice(f"{ref}: importing it into the engine"))
-        return import_root(engine, _tar(root), ref, labels=labels, changes=('CMD ["/bin/bash"]',))
+        _write_sources(root, used)
+        yield root, origin
 
 
 def _check(suite: str) -> None:
@@ -111,10 +176,11 @@ def _check(suite: str) -> None:
         raise EngineError(
             Message(where, "needs root, for chroot", "run with sudo, or pull or load a base image")
         )
-    for program, package in (("debootstrap", "debootstrap"), ("gpgv", "gpgv")):
-        if shutil.which(program, path=_path()) is None:
-            hint = f"apt-get install {package}"
-            raise EngineError(Message(where, f"{program} is not installed", hint))
+    if not debootstrap.program():
+        what = f"neither {' nor '.join(debootstrap.PROGRAMS)} is installed"
+        raise EngineError(Message(where, what, f"apt-get install {debootstrap.PROGRAMS[0]}"))
+    if shutil.which("gpgv", path=search_path()) is None:
+        raise EngineError(Message(where, "gpgv is not installed", "apt-get install gpgv"))
 
 
 @contextmanager
@@ -128,49 +194,11 @@ def _folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # debootstrap mounts in a namespace of its own, so nothing can be mounted here;
+        # the programs mount in a namespace of their own, so nothing can be mounted here;
         # but deleting through a mounted /dev would hurt the host, so look.
         if str(folder) in Path("/proc/self/mountinfo").read_text(encoding="utf-8"):
             raise EngineError(Message(str(folder), "has mounts left and is not removed"))
         shutil.rmtree(folder)
-
-
-def _debootstrap(what: tuple[str, str, str, str], keyring: Path, on_event: Emit) -> None:
-    """Run debootstrap: suite, root, mirror (empty for its own) and script (empty likewise)."""
-    suite, *_, script = what
-    command = [
-        *("unshare", "--mount", "debootstrap", "--variant=minbase", "--force-check-gpg"),
-        *(f"--keyring={keyring}", *(what if script else what[:-1])),
-    ]
-    env = {**os.environ, "PATH": _path(), "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
-    last: deque[str] = deque(maxlen=20)
-    told: set[str] = set()
-    with running(command, env=env, stderr=subprocess.STDOUT) as process:
-        for raw in process.stdout or ():
-            line = raw.decode(errors="replace").rstrip()
-            last.append(line)
-            phase = next((text for start, text in _PHASES.items() if line.startswith(start)), "")
-            if phase and phase not in told:
-                told.add(phase)
-                on_event(Notice(f"{suite}: {phase}"))
-        code = process.wait()
-    if code:
-        raise _failure(suite, code, list(last))
-
-
-def _failure(suite: str, code: int, lines: list[str]) -> ImagekitError:
-    """The error for debootstrap's last lines."""
-    where = f"bootstrap of {suite}"
-    errors = [line for line in lines if line.startswith(("E:", "W: Failure"))]
-    text = "; ".join(errors or lines[-3:]) or "no message"
-    what = f"debootstrap ended with {code}: {text}"
-    if any(map(_UNTRUSTED.match, errors)):
-        hint = "the mirror is not what it says, or the archive's keyring is too old"
-        return NetworkError(Message(where, what, hint))
-    if any(map(_UNREACHABLE.match, errors)):
-        return NetworkError(Message(where, what, "check the mirror and the way to it"))
-    hint = "set TMPDIR to a folder on a disk that is mounted without nodev and noexec"
-    return EngineError(Message(where, what, hint if "noexec or nodev" in text else ""))
 
 
 def _clean(root: Path) -> None:
@@ -191,25 +219,21 @@ def _clean(root: Path) -> None:
         machine_id.write_bytes(b"")
 
 
-def _write_sources(root: Path, mirror: str, suite: str, family: str, *, one_line: bool) -> None:
+def _write_sources(root: Path, recipe: Recipe) -> None:
     """Write the package sources in the place and the style that the official images have."""
-    if one_line:
-        text = one_line_sources(mirror, suite, family)
+    archive, suite, family = recipe.archive, recipe.suite, recipe.family
+    if recipe.one_line:
+        text = one_line_sources(archive, suite, family)
         (root / "etc/apt/sources.list").write_text(text, encoding="utf-8")
         return
     names = (f"usr/share/keyrings/{family}-archive-keyring.{suffix}" for suffix in ("pgp", "gpg"))
     signed_by = next((f"/{name}" for name in names if (root / name).exists()), "")
     target = root / f"etc/apt/sources.list.d/{family}.sources"
-    target.write_text(sources(mirror, suite, family, signed_by), encoding="utf-8")
+    target.write_text(sources(archive, suite, family, signed_by), encoding="utf-8")
 
 
-def _tar(root: Path) -> Iterator[bytes]:
+def _tar(root: Path, *options: str) -> Iterator[bytes]:
     """The archive of ``root`` in pieces, without what an engine mounts itself."""
     excludes = (f"--exclude={pattern}" for pattern in _MOUNTED)
-    command = ["tar", "--numeric-owner", "--sort=name", *excludes, "-C", str(root), "-c", "."]
-    return output(command)
-
-
-def _path() -> str:
-    """The search path with the administrator's folders, which sudo and cron may lack."""
-    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    how = ("--numeric-owner", "--sort=name", *filter(None, options), *excludes)
+    return output(["tar", *how, "-C", str(root), "-c", "."])

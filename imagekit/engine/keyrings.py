@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from imagekit.engine.aptsources import host_mirror
@@ -34,7 +35,7 @@ APT::Sandbox::User "root";
 """
 
 
-def keyring(family: str, folder: Path) -> Path:
+def keyring(family: str, folder: Path, environment: Mapping[str, str] = {}) -> Path:
     """A file with the keys of a family's archive.
 
     It is the host's own. A Debian host without Ubuntu's keys takes them from Debian's
@@ -43,6 +44,7 @@ def keyring(family: str, folder: Path) -> Path:
     Args:
         family: ``debian`` or ``ubuntu``.
         folder: where files may be put that are needed no longer than the result.
+        environment: variables for apt, such as proxies, beside this process's own.
 
     Raises:
         EngineError: there are none, and they cannot be had this way.
@@ -55,13 +57,13 @@ def keyring(family: str, folder: Path) -> Path:
     if family != "ubuntu" or not debian or not FILES["debian"].is_file():
         hint = f"apt-get install {package}"
         raise EngineError(Message(family, f"the archive's keyring {file} is not there", hint))
-    _download(package, debian, folder)
+    _download(package, debian, folder, environment)
     (archive,) = folder.glob(f"{package}_*.deb")
-    _run(["dpkg-deb", "--extract", str(archive), str(folder / "unpacked")], folder)
+    _run(["dpkg-deb", "--extract", str(archive), str(folder / "unpacked")], folder, environment)
     return folder / "unpacked" / file.relative_to("/")
 
 
-def _download(package: str, mirror: str, folder: Path) -> None:
+def _download(package: str, mirror: str, folder: Path, environment: Mapping[str, str]) -> None:
     """Fetch a package of Debian's into ``folder``, with apt's check of the signature."""
     for name in ("state/lists/partial", "cache/archives/partial"):
         (folder / name).mkdir(parents=True)
@@ -69,17 +71,17 @@ def _download(package: str, mirror: str, folder: Path) -> None:
     (folder / "apt.conf").write_text(_APT_CONF.format(folder=folder), encoding="utf-8")
     line = f"deb [signed-by={FILES['debian']}] {mirror} {_SUITE_WITH_UBUNTU} main\n"
     (folder / "sources.list").write_text(line, encoding="utf-8")
-    _run(["apt-get", "update", "--error-on=any"], folder)
-    _run(["apt-get", "download", package], folder)
+    _run(["apt-get", "update", "--error-on=any"], folder, environment)
+    _run(["apt-get", "download", package], folder, environment)
 
 
-def _run(command: list[str], folder: Path) -> None:
-    environment = {**os.environ, "APT_CONFIG": str(folder / "apt.conf"), "LC_ALL": "C"}
+def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+    settings = {"APT_CONFIG": str(folder / "apt.conf"), "LC_ALL": "C"}
     try:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=environment,
+            env={**os.environ, **environment, **settings},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from imagekit import bases
+from imagekit import bases, catalogue, fetch
 from imagekit.bases import Base
 from imagekit.engine import bootstrap, images
 from imagekit.errors import EngineError, Message, NetworkError, WorkFailedError
@@ -35,10 +36,15 @@ class Sources:
         self.bootstrapping: Exception | None = None
         self.asked: list[str] = []
         self.options: dict[str, Any] = {}
+        self.recipe: Any = None
+        self.ref = ""
+        self.labels: dict[str, str] = {}
+        self.index: bytes | Exception = b"signed"
 
     def find(self, engine: object, ref: str) -> Any:  # noqa: ARG002
         self.asked.append(f"find {ref}")
-        return SimpleNamespace(id=f"sha256:{ref}") if ref in self.there else None
+        labels = self.labels
+        return SimpleNamespace(id=f"sha256:{ref}", labels=labels) if ref in self.there else None
 
     def pull(self, engine: object, ref: str, on_event: object) -> Any:  # noqa: ARG002
         self.asked.append(f"pull {ref}")
@@ -48,12 +54,18 @@ class Sources:
             raise NetworkError(Message(ref, "refused"))
         return SimpleNamespace(id="sha256:pulled")
 
-    def bootstrap(self, engine: object, **options: Any) -> Any:  # noqa: ARG002
-        self.asked.append(f"bootstrap {options['suite']}")
-        self.options = options
+    def bootstrap(self, engine: object, recipe: Any, ref: str, **options: Any) -> Any:  # noqa: ARG002
+        self.asked.append(f"bootstrap {recipe.suite}")
+        self.options, self.recipe, self.ref = options, recipe, ref
         if self.bootstrapping:
             raise self.bootstrapping
         return SimpleNamespace(id="sha256:made")
+
+    def small(self, url: str, site: Site) -> bytes:  # noqa: ARG002
+        self.asked.append(f"fetch {url}")
+        if isinstance(self.index, Exception):
+            raise self.index
+        return self.index
 
 
 @pytest.fixture
@@ -62,6 +74,7 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> Sources:
     monkeypatch.setattr(images, "find", scripted.find)
     monkeypatch.setattr(images, "pull", scripted.pull)
     monkeypatch.setattr(bootstrap, "bootstrap", scripted.bootstrap)
+    monkeypatch.setattr(fetch, "small", scripted.small)
     return scripted
 
 
@@ -114,16 +127,16 @@ def test_what_cannot_be_pulled_is_bootstrapped_and_the_reason_is_said(
             f"base {LOCAL}: bootstrapping bookworm from the apt mirror instead",
         ],
     )
-    assert sources.options["mirror"] == "http://m.example/debian"
-    assert sources.options["ref"] == LOCAL
+    assert sources.recipe.mirror == "http://m.example/debian"
+    assert sources.ref == LOCAL
     assert sources.options["labels"] == {"dev.imagekit.base": "debian12"}
-    assert (sources.options["family"], sources.options["one_line"]) == ("debian", False)
+    assert (sources.recipe.family, sources.recipe.one_line) == ("debian", False)
 
 
 def test_without_a_mirror_bootstrap_chooses_its_own(sources: Sources, obtain: Obtain) -> None:
     sources.pulling = NO_REGISTRY
     obtain()
-    assert sources.options["mirror"] == ""
+    assert sources.recipe.mirror == ""
 
 
 @pytest.mark.parametrize(
@@ -139,9 +152,9 @@ def test_a_root_is_made_as_the_release_is(
 ) -> None:
     sources.pulling = NO_REGISTRY
     obtain(Site(apt="http://m.example"), os=release)
-    assert sources.options["family"] == family
-    assert sources.options["one_line"] is one_line
-    assert sources.options["mirror"] == f"http://m.example/{family}"
+    assert sources.recipe.family == family
+    assert sources.recipe.one_line is one_line
+    assert sources.recipe.mirror == f"http://m.example/{family}"
 
 
 def test_fresh_leaves_out_what_is_there(sources: Sources, obtain: Obtain) -> None:
@@ -243,3 +256,59 @@ def test_only_what_is_there(sources: Sources, obtain: Obtain, fresh: bool) -> No
     with pytest.raises(EngineError, match="is not in the engine, and the site allows no other"):
         obtain(Site(base_policy="local"), fresh=fresh)
     assert not any(asked.startswith(("pull", "bootstrap")) for asked in sources.asked)
+
+
+# ---- fresh
+
+
+MIRROR = Site(apt="http://m.example", base_policy="bootstrap")
+INDEX = "http://m.example/debian/dists/bookworm/InRelease"
+
+
+def origin(index: bytes) -> str:
+    release = catalogue.os_releases()["debian12"]
+    return bases.recipe(release, MIRROR).origin(index)
+
+
+def test_a_fresh_root_is_the_one_that_is_there_while_the_archive_is_the_same(
+    sources: Sources, obtain: Obtain
+) -> None:
+    sources.there, sources.labels = {LOCAL}, {bootstrap.ORIGIN_LABEL: origin(b"signed")}
+    assert obtain(MIRROR, fresh=True) == (
+        Base(LOCAL, f"sha256:{LOCAL}"),
+        [f"base {LOCAL}: http://m.example/debian still has what it was made of"],
+    )
+    assert sources.asked == [f"find {LOCAL}", f"fetch {INDEX}"]
+
+
+@pytest.mark.parametrize("labels", [{}, {bootstrap.ORIGIN_LABEL: origin(b"older")}])
+def test_a_fresh_root_is_made_when_the_archive_moved_on(
+    sources: Sources, obtain: Obtain, labels: dict[str, str]
+) -> None:
+    sources.there, sources.labels = {LOCAL}, labels
+    assert obtain(MIRROR, fresh=True) == (
+        Base(LOCAL, "sha256:made"),
+        [f"base {LOCAL}: bootstrapping bookworm from the apt mirror"],
+    )
+
+
+def test_a_fresh_root_is_made_when_nobody_knows_the_mirror(
+    sources: Sources, obtain: Obtain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "host_mirror", lambda _: "")
+    sources.there, sources.labels = {LOCAL}, {bootstrap.ORIGIN_LABEL: origin(b"signed")}
+    base, _ = obtain(Site(base_policy="bootstrap"), fresh=True)
+    assert base.image_id == "sha256:made"
+    assert sources.asked == [f"find {LOCAL}", "bootstrap bookworm"]
+
+
+def test_a_mirror_that_does_not_answer_is_a_reason(sources: Sources, obtain: Obtain) -> None:
+    sources.there, sources.labels = {LOCAL}, {bootstrap.ORIGIN_LABEL: origin(b"signed")}
+    sources.index = NetworkError(Message(INDEX, "no answer"))
+    with pytest.raises(EngineError, match="no answer"):
+        obtain(MIRROR, fresh=True)
+
+
+def test_a_root_is_made_through_the_sites_proxy(sources: Sources, obtain: Obtain) -> None:
+    obtain(replace(MIRROR, http_proxy="http://p.example:3128"))
+    assert sources.recipe.environment["http_proxy"] == "http://p.example:3128"

@@ -9,14 +9,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from imagekit.engine import bootstrap as module
-from imagekit.engine import keyrings
-from imagekit.engine.bootstrap import bootstrap
+from imagekit.engine import debootstrap, keyrings
+from imagekit.engine.bootstrap import ORIGIN_LABEL, Recipe, bootstrap
 from imagekit.engine.images import ImageFacts
 from imagekit.errors import EngineError, InputError, NetworkError
 from imagekit.events import Event, Notice
@@ -31,6 +33,7 @@ root=$5
 mkdir -p $root/etc/apt/sources.list.d $root/var/log/apt $root/var/lib/apt/lists/partial
 mkdir -p $root/usr/share/keyrings $root/dev $root/tmp
 touch $root/var/lib/apt/lists/x_Packages
+echo signed > $root/var/lib/apt/lists/host_debian_dists_$4_InRelease
 touch $root/usr/share/keyrings/debian-archive-keyring.gpg
 touch $root/usr/share/keyrings/ubuntu-archive-keyring.gpg
 echo "deb http://default.test/debian $4 main" > $root/etc/apt/sources.list
@@ -52,8 +55,8 @@ class Place:
     imported: dict[str, bytes] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
 
-    def debootstrap(self, script: str) -> None:
-        path = self.folder / "debootstrap"
+    def program(self, script: str, name: str = "debootstrap") -> None:
+        path = self.folder / name
         path.write_text(script.replace("{log}", str(self.log)))
         path.chmod(0o755)
 
@@ -64,7 +67,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     for folder in (host.folder, host.temporary):
         folder.mkdir()
     host.keyring.touch()
-    host.debootstrap(MAKES_A_ROOT)
+    host.program(MAKES_A_ROOT)
     for name, text in (("unshare", '#!/bin/sh\nshift\nexec "$@"\n'), ("gpgv", "#!/bin/sh\n")):
         (host.folder / name).write_text(text)
         (host.folder / name).chmod(0o755)
@@ -72,6 +75,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("TMPDIR", str(host.temporary))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(module, "host_mirror", lambda _: "")
+    monkeypatch.setattr(debootstrap, "search_path", lambda: f"{host.folder}:/usr/bin:/bin")
+    monkeypatch.setattr(debootstrap, "PROGRAMS", ("debootstrap",))
+    monkeypatch.setattr(debootstrap, "_MERGED_USR", host.folder)
     keys = {"debian": host.keyring, "ubuntu": host.keyring}
     monkeypatch.setattr(keyrings, "FILES", keys)
 
@@ -97,10 +103,10 @@ def make(place: Place, **more: Any) -> tuple[ImageFacts, list[str]]:
     events: list[Event] = []
     facts = bootstrap(
         None,  # type: ignore[arg-type]
-        ref="a:1",
+        Recipe(**{"suite": "bookworm", **more}),
+        "a:1",
         labels={"k": "v"},
         on_event=events.append,
-        **{"suite": "bookworm", **more},
     )
     return facts, [event.text for event in events if isinstance(event, Notice)]
 
@@ -108,7 +114,8 @@ def make(place: Place, **more: Any) -> tuple[ImageFacts, list[str]]:
 def test_image_holds_nothing_of_the_host(place: Place) -> None:
     facts, told = make(place)
     assert facts == FACTS
-    assert place.labels == {"k": "v"}
+    origin = Recipe("bookworm", mirror="http://default.test/debian").origin(b"signed\n")
+    assert place.labels == {"k": "v", ORIGIN_LABEL: origin}
     files = place.imported
     assert files["./etc/apt/sources.list.d/debian.sources"].startswith(
         b"Types: deb\nURIs: http://default.test/debian\nSuites: bookworm bookworm-updates\n"
@@ -150,7 +157,7 @@ def test_signature_is_always_checked(place: Place) -> None:
 def test_release_that_debootstrap_does_not_know(
     place: Place, monkeypatch: pytest.MonkeyPatch, family: str, script: str
 ) -> None:
-    monkeypatch.setattr(module, "_SCRIPTS", place.folder)
+    monkeypatch.setattr(debootstrap, "_SCRIPTS", place.folder)
     make(place, mirror="http://m.test/debian", family=family)
     assert place.log.read_text().split()[-1] == script
 
@@ -181,7 +188,7 @@ def test_older_releases_have_one_line_sources(place: Place) -> None:
     ],
 )
 def test_failure(place: Place, message: str, kind: type[Exception], expected: str) -> None:
-    place.debootstrap(f'#!/bin/sh\nmkdir $5\necho I: Retrieving x\necho "{message}" >&2\nexit 7\n')
+    place.program(f'#!/bin/sh\nmkdir $5\necho I: Retrieving x\necho "{message}" >&2\nexit 7\n')
     with pytest.raises(kind, match=expected):
         make(place)
     assert place.imported == {}
@@ -189,7 +196,7 @@ def test_failure(place: Place, message: str, kind: type[Exception], expected: st
 
 
 def test_interrupt_ends_the_whole_group(place: Place) -> None:
-    place.debootstrap(
+    place.program(
         '#!/bin/sh\nmkdir $5\nsleep 60 & echo $! > {log}\necho "I: Retrieving InRelease"\nwait\n'
     )
 
@@ -200,8 +207,8 @@ def test_interrupt_ends_the_whole_group(place: Place) -> None:
     with pytest.raises(KeyboardInterrupt):
         bootstrap(
             None,  # type: ignore[arg-type]
-            suite="bookworm",
-            ref="a:1",
+            Recipe("bookworm"),
+            "a:1",
             on_event=interrupt,
         )
     assert list(place.temporary.iterdir()) == []
@@ -221,11 +228,14 @@ def test_not_root(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         make(place)
 
 
-@pytest.mark.parametrize("program", ["debootstrap", "gpgv"])
-def test_missing_program(place: Place, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+@pytest.mark.parametrize(("program", "package"), [("debootstrap", "debootstrap"), ("gpgv", "gpgv")])
+def test_missing_program(
+    place: Place, monkeypatch: pytest.MonkeyPatch, program: str, package: str
+) -> None:
     (place.folder / program).unlink()
-    monkeypatch.setattr(module, "_path", lambda: str(place.folder))
-    with pytest.raises(EngineError, match=f"apt-get install {program}"):
+    for at in (module, debootstrap):
+        monkeypatch.setattr(at, "search_path", lambda: str(place.folder))
+    with pytest.raises(EngineError, match=f"apt-get install {package}"):
         make(place)
 
 
@@ -233,3 +243,102 @@ def test_missing_program(place: Place, monkeypatch: pytest.MonkeyPatch, program:
 def test_wrong_suite(place: Place, suite: str) -> None:
     with pytest.raises(InputError, match="no release's code name"):
         make(place, suite=suite)
+
+
+# Arguments: --mode --format --variant --keyring --skip --hook-dir SUITE ROOT LINE
+MMDEBSTRAP = """#!/bin/sh
+printf '%s\\n' "$@" > {log}
+root=$8
+mkdir -p $root/etc/apt/sources.list.d $root/var/lib/apt/lists $root/var/lib/dpkg
+echo signed > $root/var/lib/apt/lists/host_dists_$7_InRelease
+echo "I: running apt-get update..."; echo "I: downloading packages with apt..."
+"""
+
+
+@pytest.fixture
+def both(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A host with both programs, which takes mmdebstrap."""
+    monkeypatch.setattr(debootstrap, "PROGRAMS", ("mmdebstrap",))
+    place.program(MMDEBSTRAP, "mmdebstrap")
+    return place
+
+
+def test_mmdebstrap_checks_the_same_keys_and_gives_a_base_of_the_same_origin(
+    both: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, told = make(both, mirror="http://m.test/debian/")
+    assert both.log.read_text().splitlines() == [
+        *("--mode=root", "--format=directory", "--variant=minbase"),
+        *(f"--keyring={both.keyring}", "--skip=cleanup/apt/lists", f"--hook-dir={both.folder}"),
+        *("bookworm", ANY),
+        "deb http://m.test/debian bookworm main",
+    ]
+    assert told[:3] == [
+        "a:1: making Debian bookworm with mmdebstrap from http://m.test/debian",
+        "bookworm: checking the mirror's signature",
+        "bookworm: downloading packages",
+    ]
+    by_mmdebstrap = both.labels[ORIGIN_LABEL]
+    monkeypatch.setattr(debootstrap, "PROGRAMS", ("debootstrap", "mmdebstrap"))
+    make(both, mirror="http://m.test/debian")
+    assert both.labels[ORIGIN_LABEL] == by_mmdebstrap
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "expected"),
+    [
+        ("E: Failed to fetch http://m.test  404  Not Found", NetworkError, "the way to it"),
+        ("E: The repository 'http://m.test' is not signed.", NetworkError, "too old"),
+        ("E: setup failed", EngineError, "mmdebstrap ended with 7: E: setup failed"),
+    ],
+)
+def test_failure_of_mmdebstrap(
+    both: Place, message: str, kind: type[Exception], expected: str
+) -> None:
+    both.program(f'#!/bin/sh\necho "{message}" >&2\nexit 7\n', "mmdebstrap")
+    with pytest.raises(kind, match=expected):
+        make(both)
+
+
+def test_neither_program(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debootstrap, "PROGRAMS", ("no-such-program", "nor-this"))
+    with pytest.raises(EngineError) as failed:
+        make(place)
+    assert str(failed.value) == (
+        "bootstrap of bookworm: neither no-such-program nor nor-this is installed\n"
+        "  hint: apt-get install no-such-program"
+    )
+
+
+def test_a_base_is_identified_by_its_mirror_its_release_and_what_the_archive_holds() -> None:
+    one = Recipe("bookworm", mirror="http://m.test/debian")
+    origins = {
+        one.origin(b"a"),
+        one.origin(b"b"),
+        Recipe("trixie", mirror="http://m.test/debian").origin(b"a"),
+        Recipe("bookworm", mirror="http://n.test/debian").origin(b"a"),
+        Recipe("bookworm", mirror="http://m.test/debian", one_line=True).origin(b"a"),
+    }
+    assert len(origins) == 5
+    assert one.origin(b"a") == Recipe("bookworm", mirror="http://m.test/debian/").origin(b"a")
+    assert one.index == "http://m.test/debian/dists/bookworm/InRelease"
+
+
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tar.xz"])
+def test_a_root_is_written_as_an_archive(place: Place, tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"base.{suffix}"
+    file.write_text("old")
+    assert module.write(Recipe("bookworm"), file) == sha256(file.read_bytes()).hexdigest()
+    with tarfile.open(file) as archive:
+        assert "./etc/passwd" in archive.getnames()
+    assert not list(tmp_path.glob(".base*"))
+
+
+def test_an_archive_that_fails_leaves_the_old_one(place: Place, tmp_path: Path) -> None:
+    place.program("#!/bin/sh\nexit 7\n")
+    file = tmp_path / "base.tar"
+    file.write_text("old")
+    with pytest.raises(EngineError):
+        module.write(Recipe("bookworm"), file)
+    assert file.read_text() == "old"
+    assert not list(tmp_path.glob(".base*"))
