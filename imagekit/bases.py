@@ -1,19 +1,19 @@
-"""Where a plan's base image comes from: here, a registry, or an apt mirror."""
+"""Where a plan's base image comes from: here, a registry, an archive, or an apt mirror."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from imagekit import catalogue, fetch, proxies
+from imagekit import archives, catalogue, fetch, proxies
 from imagekit.catalogue import OsRelease
 from imagekit.engine import bootstrap, images
 from imagekit.engine.bootstrap import Recipe
 from imagekit.engine.connection import Engine
-from imagekit.errors import EngineError, ImagekitError, Message, NetworkError
+from imagekit.errors import EngineError, ImagekitError, InputError, Message, NetworkError
 from imagekit.events import Emit, Notice
 from imagekit.plan.model import Os
-from imagekit.site import Site
+from imagekit.site import Archive, Site
 
 BOOTSTRAPPED = "imagekit/base"
 BASE_LABEL = "dev.imagekit.base"
@@ -33,17 +33,18 @@ def obtain(engine: Engine, os: Os, site: Site, *, fresh: bool, on_event: Emit) -
     """Have the base image of a plan in the engine.
 
     Sources in order: an image that is already there, its registry (or what the site names
-    in its place), and a root made from an apt mirror. The first that works is used, and
-    events say why the ones before it were not. The site's ``base_policy`` leaves sources
-    out: ``pull`` takes the registry's image alone, ``bootstrap`` the root alone, ``local``
-    only what is there.
+    in its place), the site's archive of the release, and a root made from an apt mirror.
+    The first that works is used, and events say why the ones before it were not. The site's
+    ``base_policy`` leaves sources out: ``pull`` takes the registry's image alone,
+    ``archive`` the archive's, ``bootstrap`` the root alone, ``local`` only what is there.
 
     Args:
         engine: where the image has to be.
         os: the release, and the image that the plan stands on.
         site: names mirrors of registries and of apt's archive, and the policy.
-        fresh: leave out what is already there, unless nothing else is allowed, or the apt
-            mirror would give the same again.
+        fresh: leave out what is already there, unless nothing else is allowed, or its
+            source would give the same again: an archive by its checksum, an apt mirror by
+            what it says it holds.
         on_event: told of what takes time or was not to be expected.
 
     Raises:
@@ -51,10 +52,12 @@ def obtain(engine: Engine, os: Os, site: Site, *, fresh: bool, on_event: Emit) -
     """
     policy = site.base_policy
     pullable = references(os.image, site.registries) if _allows(policy, "pull") else ()
+    archive = _archive(os, site) if _allows(policy, "archive") else None
     root = _root(os) if _allows(policy, "bootstrap") else ""
     if not fresh or policy == "local":
         original = (os.image,) if pullable else ()
-        for reference in filter(None, dict.fromkeys((*original, *pullable, root))):
+        packed = archives.reference(archive, BOOTSTRAPPED) if archive else ""
+        for reference in filter(None, dict.fromkeys((*original, *pullable, packed, root))):
             if found := images.find(engine, reference):
                 return Base(reference, found.id)
     reasons: list[Message] = []
@@ -62,6 +65,8 @@ def obtain(engine: Engine, os: Os, site: Site, *, fresh: bool, on_event: Emit) -
         for reference in pullable:
             if base := _pulled(engine, reference, reasons, on_event):
                 return base
+        if archive and (base := _unpacked(engine, archive, site, reasons, on_event)):
+            return base
         if root:
             return _bootstrapped(engine, os, site, reasons, on_event)
     raise EngineError(reasons or [_left_out(os, policy)])
@@ -116,6 +121,11 @@ def _is_plain(os: Os) -> bool:
     return os.image == catalogue.os_releases()[os.id].image
 
 
+def _archive(os: Os, site: Site) -> Archive | None:
+    """The site's archive of the release, where it can stand in for the plan's image."""
+    return next((one for one in site.archives if one.release == os.id and _is_plain(os)), None)
+
+
 def _root(os: Os) -> str:
     """Our own name of the release's root, where it can stand in for the plan's image."""
     return f"{BOOTSTRAPPED}:{os.id}" if _is_plain(os) else ""
@@ -130,6 +140,25 @@ def _pulled(engine: Engine, reference: str, reasons: list[Message], on_event: Em
         reasons.extend(error.messages)
         on_event(Notice(f"base {reference}: cannot be pulled ({error.messages[0].what})"))
         return None
+
+
+def _unpacked(
+    engine: Engine, archive: Archive, site: Site, reasons: list[Message], on_event: Emit
+) -> Base | None:
+    """The image of an archive; None, with the reason noted, when it is none for us."""
+    reference = archives.reference(archive, BOOTSTRAPPED)
+    if found := archives.find(engine, archive, reference):
+        on_event(Notice(f"base {reference}: is already made of {archive.place}"))
+        return Base(reference, found.id)
+    on_event(Notice(f"base {reference}: unpacking {archive.place}{_instead(reasons)}"))
+    labels = {BASE_LABEL: archive.release}
+    try:
+        made = archives.load(engine, archive, reference, site, labels=labels, on_event=on_event)
+    except (InputError, NetworkError) as error:
+        reasons.extend(error.messages)
+        on_event(Notice(f"base {reference}: cannot be made of it ({error.messages[0].what})"))
+        return None
+    return Base(reference, made.id)
 
 
 def _bootstrapped(
@@ -166,8 +195,14 @@ def _instead(reasons: list[Message]) -> str:
 
 def _left_out(os: Os, policy: str) -> Message:
     """Why there was nothing to try."""
-    if policy == "bootstrap":
-        what = f"holds more than {os.id} itself, and the site allows bootstrapped bases only"
-        return Message(f"base {os.image}", what, "base: {policy: any}")
-    hint = "docker load it, or base: {policy: any}"
-    return Message(f"base {os.image}", "is not in the engine, and the site allows no other", hint)
+    if policy == "local":
+        hint = "docker load it, or base: {policy: any}"
+        what = "is not in the engine, and the site allows no other"
+    elif policy == "archive" and _is_plain(os):
+        what = f"the site allows archives only, and names none of {os.id}"
+        hint = f"base: {{archives: {{{os.id}: …}}}}, or base: {{policy: any}}"
+    else:
+        made = {"bootstrap": "bootstrapped bases", "archive": "archives"}[policy]
+        what = f"holds more than {os.id} itself, and the site allows {made} only"
+        hint = "base: {policy: any}"
+    return Message(f"base {os.image}", what, hint)

@@ -1,23 +1,33 @@
-"""Files from addresses: through the site's proxy, with its certificates."""
+"""Files from addresses: through the site's proxy, with its certificates, kept by content."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
 from requests.utils import should_bypass_proxies
 
+from imagekit import atomic
 from imagekit.engine.faults import shorten
 from imagekit.errors import Message, NetworkError
+from imagekit.events import Emit, StepFinished, StepProgress, StepStarted
 from imagekit.site import Site
 
 _TIMEOUT = 60.0  # seconds for a connection, and without a byte
+_TRIES = 4  # a connection that breaks is made again, and goes on where it broke
+_CHUNK = 1 << 18  # bytes
 _MAX_SMALL = 4 << 20  # bytes
+_BROKEN = (requests.ConnectionError, urllib3.exceptions.ProtocolError)
+_START = re.compile(r"bytes (\d+)-")  # Content-Range, RFC 9110, section 14.4
 
 
 def small(url: str, site: Site) -> bytes:
@@ -36,6 +46,78 @@ def small(url: str, site: Site) -> bytes:
     if len(data) > _MAX_SMALL:
         raise NetworkError(Message(url, f"is larger than {_MAX_SMALL >> 20} MiB"))
     return data
+
+
+def kept(url: str, sha256: str, site: Site, on_event: Emit) -> Path:
+    """A file of the user's cache folder with the content that ``sha256`` (hex) names.
+
+    It is fetched when it is not there. Its name is the checksum, so nothing in the cache is
+    ever out of date; whoever reads it checks it.
+
+    Raises:
+        NetworkError: it cannot be had, or is another.
+        OSError: it cannot be written.
+    """
+    file = _cache() / sha256
+    if file.is_file():
+        return file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    step = f"fetch {url}"
+    on_event(StepStarted(step, step))
+    try:
+        with atomic.written(file) as target:
+            _fetch(url, site, target, on_event)
+            _demand_checksum(url, target, sha256)
+    except (NetworkError, OSError) as error:
+        on_event(StepFinished(step, 0.0, cached=False, error=str(error)))
+        raise
+    on_event(StepFinished(step, 0.0, cached=False, error=""))
+    return file
+
+
+def _cache() -> Path:
+    """The user's folder of fetched files (XDG Base Directory Specification)."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "imagekit" / "archives"
+
+
+def _fetch(url: str, site: Site, target: IO[bytes], on_event: Emit) -> None:
+    """Write what is at ``url``; a connection that breaks is made again at once."""
+    with _session(site, url) as session, _in_words(url):
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                _go_on(session, url, target, on_event)
+                break
+            except _BROKEN:
+                if not tries_left:
+                    raise
+
+
+def _demand_checksum(url: str, target: IO[bytes], sha256: str) -> None:
+    digest = hashlib.sha256()
+    target.seek(0)
+    while chunk := target.read(_CHUNK):
+        digest.update(chunk)
+    if (found := digest.hexdigest()) != sha256:
+        what = f"its sha256 is {found}, and not {sha256}"
+        raise NetworkError(Message(url, what, "check the sha256, and who answers there"))
+
+
+def _go_on(session: requests.Session, url: str, target: IO[bytes], on_event: Emit) -> None:
+    """Write what ``target`` lacks of a file; all of it from a server that knows no ranges."""
+    there = target.tell()
+    headers = {"Range": f"bytes={there}-"} if there else {}
+    with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+        _demand_ok(url, response)
+        start = _START.match(response.headers.get("Content-Range", ""))
+        if there and not (response.status_code == requests.codes.partial and start):
+            target.seek(0)
+            target.truncate()
+        total = target.tell() + int(response.headers.get("Content-Length") or 0)
+        # As it is: requests would unpack what a server calls an encoding.
+        for chunk in response.raw.stream(_CHUNK, decode_content=False):
+            target.write(chunk)
+            on_event(StepProgress(f"fetch {url}", url, target.tell(), total))
 
 
 def _demand_ok(url: str, response: requests.Response) -> None:

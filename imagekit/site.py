@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imagekit import document, pem, validation
-from imagekit.catalogue import Mirror, table
+from imagekit.catalogue import Mirror, os_releases, table
 from imagekit.document import Entry, Mapping, Mark, Problem, Scalar, quote
 from imagekit.errors import InputError
 
@@ -25,6 +25,26 @@ _ROOTS = frozenset({"apt", "conda", "pytorch", "nvidia"})
 _CLOSED = "closed"
 _DOCKER_HUB = "docker.io"
 _OTHER_NAMES_OF_IT = frozenset({"index.docker.io", "registry-1.docker.io", "hub.docker.com"})
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A root file system in a tar archive, which a base image can be made of.
+
+    Attributes:
+        release: the catalogue's id of the operating system in it.
+        place: a path or an address.
+        sha256: of the file as it is, compressed or not; 64 hex digits.
+    """
+
+    release: str
+    place: str
+    sha256: str
+
+    @property
+    def remote(self) -> bool:
+        """Whether ``place`` is an address."""
+        return self.place.startswith(("http://", "https://"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +70,8 @@ class Site:
         no_proxy: what is reached without a proxy, with commas between.
         registry: registry and namespace that images are tagged for, or empty.
         registries: pairs of a registry's host and the prefix that stands in for it.
-        base_policy: ``any``, ``pull``, ``bootstrap`` or ``local``.
+        base_policy: ``any``, ``pull``, ``archive``, ``bootstrap`` or ``local``.
+        archives: root archives to make bases of, at most one a release.
         cache_from: images that builds may take steps from.
         cache_inline: whether images say which steps made them.
         file: the site file, empty for none.
@@ -76,6 +97,7 @@ class Site:
     registry: str = ""
     registries: tuple[tuple[str, str], ...] = ()
     base_policy: str = _DEFAULT_POLICY
+    archives: tuple[Archive, ...] = ()
     cache_from: tuple[str, ...] = ()
     cache_inline: bool = False
     file: str = field(default="", compare=False)
@@ -135,6 +157,7 @@ def load(path: str = "") -> Site:
     sound = validation.prune(loaded.root, checked.bad)
     mirrors = _mirrors(sound, problems)
     _check_registries(sound, problems)
+    _check_archives(sound, problems)
     named, texts = _certificates(sound, file.parent, problems)
     if problems:
         raise document.refusal(problems)
@@ -162,6 +185,7 @@ def _typed(values: dict[str, Any], mirrors: dict[str, Any], folder: Path) -> Sit
     """A valid site without its certificates."""
     proxy, cache, run = (values.get(key, {}) for key in ("proxy", "cache", "run"))
     tls = run.get("tls", {})
+    base = values.get("base", {})
     return Site(
         bind=run.get("bind", _DEFAULT_BIND),
         ports=run.get("ports", _DEFAULT_PORTS),
@@ -173,14 +197,18 @@ def _typed(values: dict[str, Any], mirrors: dict[str, Any], folder: Path) -> Sit
         no_proxy=",".join(proxy.get("no_proxy", ())),
         registry=values.get("registry", ""),
         registries=tuple(values.get("registries", {}).items()),
-        base_policy=values.get("base", {}).get("policy", _DEFAULT_POLICY),
+        base_policy=base.get("policy", _DEFAULT_POLICY),
+        archives=tuple(
+            Archive(release, one.get("url") or str(folder / one["file"]), one["sha256"])
+            for release, one in base.get("archives", {}).items()
+        ),
         cache_from=tuple(cache.get("from", ())),
         cache_inline=cache.get("inline", False),
         **mirrors,
     )
 
 
-# ---- mirrors and registries
+# ---- mirrors, registries and bases
 
 
 def _mirrors(root: Mapping, problems: list[Problem]) -> dict[str, Any]:
@@ -235,6 +263,17 @@ def _check_registries(root: Mapping, problems: list[Problem]) -> None:
         if entry.key in _OTHER_NAMES_OF_IT:
             what = f"registries.{entry.key}: images of Docker Hub are not called so"
             problems.append(Problem(entry.mark, what, f'did you mean "{_DOCKER_HUB}"?'))
+
+
+def _check_archives(root: Mapping, problems: list[Problem]) -> None:
+    """Refuse archives of releases that the catalogue does not know."""
+    base = root.get("base")
+    written = base.get("archives") if isinstance(base, Mapping) else None
+    known = list(os_releases())
+    for entry in written.entries if isinstance(written, Mapping) else ():
+        if entry.key not in known:
+            what = f"base.archives.{entry.key}: {quote(entry.key)} is not in the catalogue"
+            problems.append(Problem(entry.mark, what, validation.suggestion(entry.key, known)))
 
 
 def _effective(root: Mapping, mirrors: dict[str, Any]) -> Mapping:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from imagekit import bases, catalogue, fetch
+from imagekit import archives, bases, catalogue, fetch
 from imagekit.bases import Base
 from imagekit.engine import bootstrap, images
-from imagekit.errors import EngineError, Message, NetworkError, WorkFailedError
+from imagekit.errors import EngineError, InputError, Message, NetworkError, WorkFailedError
 from imagekit.events import Event, Notice
 from imagekit.plan.model import Os
-from imagekit.site import Site
+from imagekit.site import Archive, Site
 
 DEBIAN = Os("debian12", "debian:12-slim", "bookworm")
 CUDA = Os("ubuntu22.04", "nvidia/cuda:12.4.1-runtime-ubuntu22.04", "jammy")
@@ -39,6 +39,7 @@ class Sources:
         self.recipe: Any = None
         self.ref = ""
         self.labels: dict[str, str] = {}
+        self.unpacking: Exception | None = None
         self.index: bytes | Exception = b"signed"
 
     def find(self, engine: object, ref: str) -> Any:  # noqa: ARG002
@@ -61,6 +62,13 @@ class Sources:
             raise self.bootstrapping
         return SimpleNamespace(id="sha256:made")
 
+    def load(self, engine: object, archive: Any, ref: str, site: Site, **options: Any) -> Any:  # noqa: ARG002
+        self.asked.append(f"load {archive.place}")
+        self.options, self.ref = options, ref
+        if self.unpacking:
+            raise self.unpacking
+        return SimpleNamespace(id="sha256:unpacked")
+
     def small(self, url: str, site: Site) -> bytes:  # noqa: ARG002
         self.asked.append(f"fetch {url}")
         if isinstance(self.index, Exception):
@@ -74,6 +82,7 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> Sources:
     monkeypatch.setattr(images, "find", scripted.find)
     monkeypatch.setattr(images, "pull", scripted.pull)
     monkeypatch.setattr(bootstrap, "bootstrap", scripted.bootstrap)
+    monkeypatch.setattr(archives, "load", scripted.load)
     monkeypatch.setattr(fetch, "small", scripted.small)
     return scripted
 
@@ -256,6 +265,124 @@ def test_only_what_is_there(sources: Sources, obtain: Obtain, fresh: bool) -> No
     with pytest.raises(EngineError, match="is not in the engine, and the site allows no other"):
         obtain(Site(base_policy="local"), fresh=fresh)
     assert not any(asked.startswith(("pull", "bootstrap")) for asked in sources.asked)
+
+
+# ---- archives
+
+
+SHA = "ab" * 32
+ARCHIVE = Archive("debian12", "/srv/debian12.tar.xz", SHA)
+PACKED = "imagekit/base:debian12-abababababab"
+WITH_ARCHIVE = Site(archives=(ARCHIVE,))
+BAD_ARCHIVE = InputError(Message(ARCHIVE.place, "its sha256 is 0", "check it"))
+
+
+def test_an_archive_comes_after_the_registry_and_before_the_mirror(
+    sources: Sources, obtain: Obtain
+) -> None:
+    assert obtain(WITH_ARCHIVE)[0].image_id == "sha256:pulled"
+    sources.pulling = NO_REGISTRY
+    assert obtain(WITH_ARCHIVE) == (
+        Base(PACKED, "sha256:unpacked"),
+        [
+            "base debian:12-slim: pulling",
+            "base debian:12-slim: cannot be pulled (no route to the registry)",
+            f"base {PACKED}: unpacking /srv/debian12.tar.xz instead",
+        ],
+    )
+    assert sources.options["labels"] == {"dev.imagekit.base": "debian12"}
+
+
+def test_an_archive_that_cannot_be_used_is_a_reason(sources: Sources, obtain: Obtain) -> None:
+    sources.pulling, sources.unpacking = NO_REGISTRY, BAD_ARCHIVE
+    base, told = obtain(WITH_ARCHIVE)
+    assert base == Base(LOCAL, "sha256:made")
+    assert told[2:] == [
+        f"base {PACKED}: unpacking /srv/debian12.tar.xz instead",
+        f"base {PACKED}: cannot be made of it (its sha256 is 0)",
+        f"base {LOCAL}: bootstrapping bookworm from the apt mirror instead",
+    ]
+    sources.bootstrapping = NO_DEBOOTSTRAP
+    with pytest.raises(EngineError) as failed:
+        obtain(WITH_ARCHIVE)
+    assert failed.value.messages == (
+        *NO_REGISTRY.messages,
+        *BAD_ARCHIVE.messages,
+        *NO_DEBOOTSTRAP.messages,
+    )
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_an_archive_is_unpacked_once(sources: Sources, obtain: Obtain, fresh: bool) -> None:
+    site = replace(WITH_ARCHIVE, base_policy="archive")
+    sources.there, sources.labels = {PACKED, "debian:12-slim", LOCAL}, {archives.LABEL: SHA}
+    said = [f"base {PACKED}: is already made of /srv/debian12.tar.xz"] if fresh else []
+    assert obtain(site, fresh=fresh) == (Base(PACKED, f"sha256:{PACKED}"), said)
+
+
+def test_only_archives(sources: Sources, obtain: Obtain) -> None:
+    site = replace(WITH_ARCHIVE, base_policy="archive")
+    assert obtain(site) == (
+        Base(PACKED, "sha256:unpacked"),
+        [f"base {PACKED}: unpacking /srv/debian12.tar.xz"],
+    )
+    assert sources.asked == [f"find {PACKED}", f"find {PACKED}", "load /srv/debian12.tar.xz"]
+    sources.unpacking = BAD_ARCHIVE
+    with pytest.raises(EngineError) as failed:
+        obtain(site)
+    assert failed.value.messages == BAD_ARCHIVE.messages
+
+
+@pytest.mark.parametrize("policy", ["pull", "bootstrap"])
+def test_a_policy_leaves_archives_out(sources: Sources, obtain: Obtain, policy: str) -> None:
+    sources.there = {PACKED}
+    obtain(replace(WITH_ARCHIVE, base_policy=policy))
+    assert not any(PACKED in asked or asked.startswith("load") for asked in sources.asked)
+
+
+@pytest.mark.parametrize(
+    ("policy", "os", "message"),
+    [
+        (
+            "archive",
+            DEBIAN,
+            (
+                "base debian:12-slim: the site allows archives only, and names none of debian12\n"
+                "  hint: base: {archives: {debian12: …}}, or base: {policy: any}"
+            ),
+        ),
+        (
+            "archive",
+            CUDA,
+            (
+                f"base {CUDA.image}: holds more than ubuntu22.04 itself, and the site allows "
+                "archives only\n  hint: base: {policy: any}"
+            ),
+        ),
+        (
+            "bootstrap",
+            CUDA,
+            (
+                f"base {CUDA.image}: holds more than ubuntu22.04 itself, and the site allows "
+                "bootstrapped bases only\n  hint: base: {policy: any}"
+            ),
+        ),
+        (
+            "local",
+            DEBIAN,
+            (
+                "base debian:12-slim: is not in the engine, and the site allows no other\n"
+                "  hint: docker load it, or base: {policy: any}"
+            ),
+        ),
+    ],
+)
+def test_a_policy_that_leaves_nothing_says_so(
+    obtain: Obtain, policy: str, os: Os, message: str
+) -> None:
+    with pytest.raises(EngineError) as failed:
+        obtain(Site(base_policy=policy), os=os)
+    assert str(failed.value) == message
 
 
 # ---- fresh

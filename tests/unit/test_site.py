@@ -12,7 +12,7 @@ from imagekit import pem, site
 from imagekit.catalogue import Mirror
 from imagekit.document import Mapping, Scalar
 from imagekit.errors import InputError
-from imagekit.site import Site
+from imagekit.site import Archive, Site
 
 Write = Callable[..., str]
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -37,6 +37,7 @@ def test_a_file_says_what_is_true_of_the_place(write: Write) -> None:
     }
 
 
+SHA = "ab" * 32
 WHOLE = """\
 site: 1
 mirrors:
@@ -48,11 +49,15 @@ proxy:
   no_proxy: [localhost, .example.edu, 10.0.0.0/8, "::1"]
 registry: registry.example.edu:5000/lab
 registries: {docker.io: mirror.example.edu/hub, ghcr.io: mirror.example.edu}
-base: {policy: pull}
+base:
+  policy: pull
+  archives:
+    debian12: {file: bases/d12.tar, sha256: SHA}
+    debian13: {url: "https://files.example.edu/d13.tar.xz", sha256: SHA}
 cache:
   from: ["registry.example.edu:5000/lab/debian12-desktop:latest"]
   inline: true
-"""
+""".replace("SHA", SHA)
 
 
 def row(name: str, kind: str, url: str, status: str = "live", note: str = "") -> Mirror:
@@ -92,6 +97,10 @@ def test_a_file_can_say_everything(write: Write, mirrors: None) -> None:
         registry="registry.example.edu:5000/lab",
         registries=(("docker.io", "mirror.example.edu/hub"), ("ghcr.io", "mirror.example.edu")),
         base_policy="pull",
+        archives=(
+            Archive("debian12", "bases/d12.tar", SHA),
+            Archive("debian13", "https://files.example.edu/d13.tar.xz", SHA),
+        ),
         cache_from=("registry.example.edu:5000/lab/debian12-desktop:latest",),
         cache_inline=True,
     )
@@ -212,6 +221,13 @@ def test_certificates_are_found_beside_the_file_and_on_the_host(
     assert found.ca_certificates.decode() == PEM.replace("AAAA", "HOST") + PEM
     assert found.ca_sources == (str(host / "below" / "b.crt"), "conf/ca.pem")
     assert found.build_secrets()["ca"] == found.ca_certificates
+
+
+def test_an_archives_file_lies_beside_the_site_file(write: Write, tmp_path: Path) -> None:
+    one = f"{{file: d12.tar, sha256: {SHA}}}"
+    file = write(f"site: 1\nbase: {{archives: {{debian12: {one}}}}}", "conf/site.yaml")
+    (found,) = site.load(file).archives
+    assert (found.place, found.remote) == ("conf/d12.tar", False)
 
 
 def test_everything_wrong_is_said_at_once_in_file_order(write: Write) -> None:

@@ -1,0 +1,95 @@
+"""Bases from archives and from mmdebstrap."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+import docker.errors
+import pytest
+
+from imagekit import archives, bases, catalogue
+from imagekit.engine import bootstrap, debootstrap, images
+from imagekit.engine.connection import Engine
+from imagekit.errors import EngineError
+from imagekit.events import ignore
+from imagekit.plan.model import Os
+from imagekit.site import Archive, Site
+from tests.docker.support import missing
+
+DEBIAN = catalogue.os_releases()["debian12"]
+PLAIN = Os(DEBIAN.id, DEBIAN.image, DEBIAN.suite)
+
+
+@contextmanager
+def removed(engine: Engine, *refs: str) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for ref in refs:
+            with suppress(docker.errors.NotFound):
+                engine.client.images.remove(ref, force=True)
+
+
+def root(folder: Path) -> Archive:
+    """An archive of a root that no one else has."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:xz") as archive:
+        entry = tarfile.TarInfo("./etc/hello")
+        content = uuid.uuid4().hex.encode()
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    file = folder / "root.tar.xz"
+    file.write_bytes(out.getvalue())
+    return Archive("debian12", str(file), sha256(out.getvalue()).hexdigest())
+
+
+def test_a_base_is_made_of_an_archive_once(engine: Engine, tmp_path: Path) -> None:
+    archive = root(tmp_path)
+    site = Site(base_policy="archive", archives=(archive,))
+    name = archives.reference(archive, bases.BOOTSTRAPPED)
+    with removed(engine, name):
+        made = bases.obtain(engine, PLAIN, site, fresh=False, on_event=ignore)
+        assert made.reference == name
+        found = images.find(engine, name)
+        assert found is not None
+        assert found.id == made.image_id
+        assert found.labels == {archives.LABEL: archive.sha256, bases.BASE_LABEL: "debian12"}
+        Path(archive.place).unlink()
+        for fresh in (False, True):
+            assert bases.obtain(engine, PLAIN, site, fresh=fresh, on_event=ignore) == made
+
+
+def test_an_archive_with_another_checksum_leaves_no_image(engine: Engine, tmp_path: Path) -> None:
+    real = root(tmp_path)
+    wrong = Archive(real.release, real.place, sha256(b"another").hexdigest())
+    site = Site(base_policy="archive", archives=(wrong,))
+    with pytest.raises(EngineError, match=f"its sha256 is {real.sha256}, and not {wrong.sha256}"):
+        bases.obtain(engine, PLAIN, site, fresh=False, on_event=ignore)
+    assert images.find(engine, archives.reference(wrong, bases.BOOTSTRAPPED)) is None
+
+
+def test_mmdebstrap_makes_a_base_with_debootstraps_packages(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which(debootstrap.MMDEBSTRAP) is None:
+        missing("mmdebstrap", "mmdebstrap is not installed")
+    monkeypatch.setattr(debootstrap, "PROGRAMS", (debootstrap.MMDEBSTRAP,))
+    name = f"imagekit/ik-mmdebstrap:{uuid.uuid4().hex[:12]}"
+    with removed(engine, name):
+        made = bootstrap.bootstrap(engine, bases.recipe(DEBIAN, Site()), name)
+        assert made.labels[bootstrap.ORIGIN_LABEL].startswith("sha256:")
+        script = (
+            "dpkg --audit && dpkg-query -W -f '${Package}\\n' && ls /var/lib/apt/lists /etc/apt/*"
+        )
+        said = engine.client.containers.run(name, ["sh", "-c", script], remove=True)
+        packages = said.decode().split()
+    assert {"apt", "bash", "usr-is-merged"} <= set(packages)
+    assert not {"usrmerge", "perl-modules-5.36"} & set(packages)
+    assert not any("InRelease" in name or "mmdebstrap" in name for name in packages)
