@@ -15,6 +15,7 @@ from grpclib import GRPCError, Status
 from grpclib.const import Cardinality, Handler
 from grpclib.server import Stream
 
+from imagekit.engine import logins
 from imagekit.engine.protocol.auth_pb2 import CredentialsRequest, CredentialsResponse
 from imagekit.engine.protocol.secrets_pb2 import GetSecretRequest, GetSecretResponse
 from imagekit.errors import InputError, Message
@@ -103,12 +104,9 @@ def docker_login(host: str) -> tuple[str, str]:
     Raises:
         docker.errors.DockerException: the configuration or its credential helper is broken.
     """
-    known = docker.auth.load_config()
     # The engine asks for the default registry's API host; the login is stored for its index.
     index = docker.auth.INDEX_NAME
-    found = docker.auth.resolve_authconfig(known, index if host.endswith(f".{index}") else host)
-    # docker-py spells the keys in lower case from a file and in title case from a helper.
-    entry = {str(key).lower(): str(value or "") for key, value in (found or {}).items()}
+    entry = logins.stored(index if host.endswith(f".{index}") else host)
     if token := entry.get("identitytoken"):
         return "", token
     return entry.get("username", ""), entry.get("password", "")
