@@ -8,10 +8,10 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import docker.auth
 import docker.errors
 import docker.utils
 
+from imagekit.engine import logins
 from imagekit.engine.connection import Engine
 from imagekit.engine.faults import disk_full, in_words, shorten
 from imagekit.engine.stream import RefusedError, post
@@ -32,6 +32,7 @@ class ImageFacts:
             engine with the containerd image store.
         created: RFC 3339 text as the engine gives it; empty when the image has none.
         tags: its names in this engine.
+        digests: of the manifests that registries know it by, or will once it is pushed.
         os: for instance ``linux``.
         architecture: Go's name for it, for instance ``amd64``.
     """
@@ -43,6 +44,7 @@ class ImageFacts:
     tags: tuple[str, ...]
     os: str
     architecture: str
+    digests: tuple[str, ...] = ()
 
 
 def find(engine: Engine, ref: str) -> ImageFacts | None:
@@ -95,6 +97,31 @@ def pull(engine: Engine, ref: str, on_event: Emit = ignore) -> ImageFacts:
         raise
     on_event(StepFinished(step, 0.0, cached=False, error=""))
     return _facts(raw)
+
+
+def has_content(engine: Engine, repository: str, digest: str, image_id: str) -> bool:
+    """Whether a registry's manifest is that of an image which the engine has.
+
+    An engine with the containerd store names images by this digest, so there is nothing to
+    ask. The classic store knows it of images that it pulled or pushed; of others it fetches
+    the manifest, with the layers that it lacks, and what turns out to be another image is
+    removed again.
+
+    Raises:
+        NetworkError: the registry does not give it.
+        EngineError: the engine did not answer.
+    """
+    known = find(engine, image_id)
+    if known is None:
+        return False
+    if digest in known.digests or engine.store == "containerd":
+        return digest in known.digests
+    ref = f"{repository}@{digest}"
+    before = find(engine, ref)
+    pulled = before or pull(engine, ref)
+    if before is None and pulled.id != image_id:
+        _remove_new(engine, ref, before)
+    return pulled.id == image_id
 
 
 def import_root(
@@ -168,11 +195,8 @@ def _remove_new(engine: Engine, ref: str, before: ImageFacts | None) -> None:
 
 def _receive(engine: Engine, ref: str, repository: str, name: str, on_event: Emit) -> str:
     """Read a pull's answer to its end; the digest that it names."""
-    host, _ = docker.auth.resolve_repository_name(repository)
-    with in_words(engine.where):
-        login = docker.auth.get_config_header(engine.client.api, host)
     params = [("fromImage", repository), ("tag", name)]
-    headers = {"X-Registry-Auth": login.decode()} if login else {}
+    headers = logins.header(repository)
     digest, ended = "", False
     stream = post(engine, "/images/create", params=params, idle_timeout=_IDLE, headers=headers)
     try:
@@ -183,7 +207,7 @@ def _receive(engine: Engine, ref: str, repository: str, name: str, on_event: Emi
                 status = str(message.get("status") or "")
                 digest = status.removeprefix("Digest: ") if "Digest: " in status else digest
                 ended = ended or status.startswith("Status: ")
-                _tell(f"pull {ref}", message, on_event)
+                tell_progress(f"pull {ref}", message, on_event)
     except RefusedError as error:
         raise _not_pulled(ref, error.text) from error
     if not ended:
@@ -198,7 +222,8 @@ def _not_pulled(ref: str, text: str) -> NetworkError | EngineError:
     return NetworkError(Message(ref, shorten(text), hint))
 
 
-def _tell(step: str, message: Mapping[str, Any], on_event: Emit) -> None:
+def tell_progress(step: str, message: Mapping[str, Any], on_event: Emit) -> None:
+    """Tell of the bytes that one line of a pull or a push counts, if it counts any."""
     detail = message.get("progressDetail")
     if isinstance(detail, dict) and detail.get("current"):
         item = f"{message.get('id', '')} {message.get('status', '')}"
@@ -228,14 +253,20 @@ def _facts(raw: Mapping[str, Any]) -> ImageFacts:
         tags=tuple(raw.get("RepoTags") or ()),
         os=str(raw.get("Os") or ""),
         architecture=str(raw.get("Architecture") or ""),
+        digests=_digests(raw),
     )
+
+
+def _digests(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """What follows ``@`` in an image's names with digests, each once."""
+    names = raw.get("RepoDigests") or ()
+    return tuple(dict.fromkeys(str(name).partition("@")[2] for name in names))
 
 
 def _pulled(engine: Engine, ref: str, digest: str) -> dict[str, Any]:
     """The image that ``ref`` names, when it is the one that came with ``digest``."""
     raw = _inspect(engine, ref) or {}
-    known = [str(name).partition("@")[2] for name in raw.get("RepoDigests") or ()]
-    if not raw or (digest and digest not in known and raw["Id"] != digest):
+    if not raw or (digest and digest not in _digests(raw) and raw["Id"] != digest):
         what = f"the engine says it pulled {ref}, but does not have it"
         raise EngineError(Message(engine.where, what))
     return raw

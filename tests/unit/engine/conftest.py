@@ -50,6 +50,8 @@ class FakeEngine:
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
     streams: dict[str, Answer] = field(default_factory=dict)  # by path: /build, /images/create
     refused: dict[str, tuple[int, bytes]] = field(default_factory=dict)  # by path
+    # By image name, in turn: a digest, or a status and a message; the last one stays.
+    registry: dict[str, list[str | tuple[int, str]]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     queries: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -73,6 +75,10 @@ class FakeEngine:
     def pulls(self, *messages: object, end: str = "clean") -> None:
         chunks = [json.dumps(m).encode() + b"\r\n" for m in messages]
         self.streams["/images/create"] = Answer(chunks, end)
+
+    def pushes(self, repository: str, *messages: object, end: str = "clean") -> None:
+        chunks = [json.dumps(m).encode() + b"\r\n" for m in messages]
+        self.streams[f"/images/{repository}/push"] = Answer(chunks, end)
 
     @staticmethod
     def trace(record: StatusResponse) -> dict[str, str]:
@@ -105,12 +111,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, b"OK", self.fake.ping_headers)
         elif path in {"/version", "/info"}:
             self._send(200, json.dumps(getattr(self.fake, path[1:])).encode())
+        elif path.startswith("/distribution/"):
+            self._distribution(unquote(path[len("/distribution/") : -len("/json")]))
         elif path.startswith("/images/") and path.endswith("/json"):
             found = self.fake.images.get(unquote(path[len("/images/") : -len("/json")]))
             missing = {"message": "No such image"}
             self._send(200 if found else 404, json.dumps(found or missing).encode())
         else:
             self._send(404, b'{"message": "page not found"}')
+
+    def _distribution(self, ref: str) -> None:
+        answers = self.fake.registry.get(ref, [(404, "manifest unknown")])
+        answer = answers[0] if len(answers) == 1 else answers.pop(0)
+        if isinstance(answer, str):
+            self._send(200, json.dumps({"Descriptor": {"digest": answer}}).encode())
+        else:
+            self._send(answer[0], json.dumps({"message": answer[1]}).encode())
 
     def do_POST(self) -> None:
         path = self._path()

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-import json
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
 from imagekit.engine import distribution
+from imagekit.engine.refusals import RegistryError
 from imagekit.errors import EngineError, NetworkError
 
 if TYPE_CHECKING:
     from imagekit.engine.connection import Engine
     from tests.unit.engine.conftest import FakeEngine
 
-PATH = "/distribution/nvidia/cuda:1/json"
+DIGEST = "sha256:" + "d" * 64
 
 
-def answers(fake: FakeEngine, status: int, message: str = "") -> None:
-    fake.refused[PATH] = (status, json.dumps({"message": message}).encode())
+def answers(fake: FakeEngine, status: int, message: str) -> None:
+    fake.registry["nvidia/cuda:1"] = [(status, message)]
 
 
 def test_an_image_that_a_registry_has(fake: FakeEngine, engine: Engine) -> None:
-    answers(fake, 200)
+    fake.registry["nvidia/cuda:1"] = [DIGEST]
     assert distribution.has(engine, "nvidia/cuda:1")
+    assert distribution.digest(engine, "nvidia/cuda:1") == DIGEST
+
+
+def test_an_answer_without_a_digest(fake: FakeEngine, engine: Engine) -> None:
+    fake.refused["/distribution/nvidia/cuda:1/json"] = (200, b'{"Descriptor": null}')
+    with pytest.raises(EngineError, match="the engine describes nvidia/cuda:1 as"):
+        distribution.digest(engine, "nvidia/cuda:1")
+
+
+def test_a_registry_that_does_not_answer_in_time(fake: FakeEngine, engine: Engine) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(fake.path.with_name("silent")))
+        silent.listen()
+        engine.client.api.timeout = 0.1
+        engine.client.api.get_adapter("http+docker://").socket_path = silent.getsockname()
+        with pytest.raises(RegistryError, match=r"no answer for 0\.1 s"):
+            distribution.digest(engine, "nvidia/cuda:1")
 
 
 @pytest.mark.parametrize(
