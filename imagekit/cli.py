@@ -27,6 +27,7 @@ VERBS = {
     "build": "Build the images of profiles.",
     "bootstrap": "Make a base image from an apt mirror, without a registry.",
     "test": "Smoke-test a profile's image.",
+    "push": "Push a profile's image to registries, and see that it is there.",
     "run": "Start a container for a person.",
     "card": "Say how a person logs in.",
     "rm": "Remove a person's container; the home stays.",
