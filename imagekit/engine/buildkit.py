@@ -69,6 +69,7 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
     pull: bool = False,
     network: str = "",
     idle_timeout: float = IDLE_TIMEOUT,
+    build_id: str = "",
     on_event: Emit = ignore,
 ) -> BuildResult:
     """Build an image.
@@ -89,6 +90,7 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
         network: the steps' network: ``host``, ``none``, or empty for the engine's default.
             It is part of the steps' cache keys.
         idle_timeout: seconds of silence after which the engine counts as stuck.
+        build_id: what ``cancel`` takes, for another thread; made up when empty.
         on_event: told what happens, in the calling thread.
 
     Raises:
@@ -107,7 +109,7 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
             )
         )
     began = time.monotonic()
-    build_id = uuid.uuid4().hex
+    build_id = build_id or uuid.uuid4().hex
     params = [
         ("version", "2"),
         ("dockerfile", DOCKERFILE),
@@ -139,10 +141,10 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
         except RefusedError as error:
             raise build_failure(engine.where, error.text, trace.failed, refused=error) from error
         except IdleError as error:
-            _cancel(engine, build_id)
+            cancel(engine, build_id)
             raise _stuck(engine, error, trace) from error
         except BaseException:
-            _cancel(engine, build_id)
+            cancel(engine, build_id)
             raise
     _prove(engine, image_id, tags)
     return BuildResult(image_id, trace.runs, time.monotonic() - began)
@@ -199,12 +201,20 @@ def _stuck(engine: Engine, error: IdleError, trace: Trace) -> EngineError:
     )
 
 
-def _cancel(engine: Engine, build_id: str) -> None:
-    """Tell the engine to stop; closing the connection did so already where it arrived."""
+def cancel(engine: Engine, build_id: str, timeout: float = _CANCEL_TIMEOUT) -> None:
+    """Tell the engine to stop a build; one that it does not know is no trouble.
+
+    Closing the build's connection does so already where that arrives.
+
+    Args:
+        engine: the engine, by any connection to it.
+        build_id: as ``build`` was given it.
+        timeout: seconds to wait for an answer.
+    """
     api = engine.client.api
     with suppress(*RAW):
         api.post(
             f"{api.base_url}/v{engine.api_version}/build/cancel",
             params={"id": build_id},
-            timeout=_CANCEL_TIMEOUT,
+            timeout=timeout,
         ).close()

@@ -32,9 +32,10 @@ class ImageFacts:
             engine with the containerd image store.
         created: RFC 3339 text as the engine gives it; empty when the image has none.
         tags: its names in this engine.
-        digests: of the manifests that registries know it by, or will once it is pushed.
         os: for instance ``linux``.
         architecture: Go's name for it, for instance ``amd64``.
+        repo_digests: what registries call it or will, ``repository@sha256:…``; empty before
+            a push or pull on an engine without the containerd image store.
     """
 
     id: str
@@ -44,7 +45,12 @@ class ImageFacts:
     tags: tuple[str, ...]
     os: str
     architecture: str
-    digests: tuple[str, ...] = ()
+    repo_digests: tuple[str, ...] = ()
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The manifests' digests alone, ``sha256:…``, each once."""
+        return tuple(dict.fromkeys(name.partition("@")[2] for name in self.repo_digests))
 
 
 def find(engine: Engine, ref: str) -> ImageFacts | None:
@@ -253,20 +259,15 @@ def _facts(raw: Mapping[str, Any]) -> ImageFacts:
         tags=tuple(raw.get("RepoTags") or ()),
         os=str(raw.get("Os") or ""),
         architecture=str(raw.get("Architecture") or ""),
-        digests=_digests(raw),
+        repo_digests=tuple(raw.get("RepoDigests") or ()),
     )
-
-
-def _digests(raw: Mapping[str, Any]) -> tuple[str, ...]:
-    """What follows ``@`` in an image's names with digests, each once."""
-    names = raw.get("RepoDigests") or ()
-    return tuple(dict.fromkeys(str(name).partition("@")[2] for name in names))
 
 
 def _pulled(engine: Engine, ref: str, digest: str) -> dict[str, Any]:
     """The image that ``ref`` names, when it is the one that came with ``digest``."""
-    raw = _inspect(engine, ref) or {}
-    if not raw or (digest and digest not in _digests(raw) and raw["Id"] != digest):
+    raw = _inspect(engine, ref)
+    known = _facts(raw) if raw else None
+    if raw is None or known is None or (digest and digest not in (*known.digests, known.id)):
         what = f"the engine says it pulled {ref}, but does not have it"
         raise EngineError(Message(engine.where, what))
     return raw

@@ -12,7 +12,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from imagekit.context import Context, ContextFile
-from imagekit.engine.buildkit import build
+from imagekit.engine.buildkit import build, cancel
 from imagekit.engine.failures import BuildFailedError
 from imagekit.engine.protocol.control_pb2 import StatusResponse, Vertex, VertexLog
 from imagekit.errors import EngineError, InputError, NetworkError
@@ -252,3 +252,20 @@ def test_interrupt_cancels_and_leaves_nothing(fake: FakeEngine, engine: Engine) 
     assert fake.gone.wait(5)  # the connection is closed
     assert ("POST", "/build/cancel") in fake.asked
     assert not [t for t in threading.enumerate() if t.name.startswith("session")]
+
+
+def test_a_build_is_cancelled_by_its_id(fake: FakeEngine, engine: Engine) -> None:
+    """Which whoever asks for the build may choose, so that another thread knows it."""
+    fake.has(fake.IMAGE)
+    fake.builds(fake.result())
+    build(engine, CONTEXT, build_id="b1")
+    assert fake.queries["/build"]["buildid"] == ["b1"]
+    cancel(engine, "b1", timeout=5)
+    assert fake.queries["/build/cancel"]["id"] == ["b1"]
+    build(engine, CONTEXT)
+    assert fake.queries["/build"]["buildid"] != ["b1"]
+
+
+def test_cancelling_never_fails(fake: FakeEngine, engine: Engine) -> None:
+    fake.refused["/build/cancel"] = (500, b"on fire")
+    cancel(engine, "unknown")
