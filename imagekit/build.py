@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagekit import bases, names, proxies
+from imagekit import bases, names, proxies, steps, tagging
 from imagekit.bases import Base
+from imagekit.context import DOCKERFILE, Context, ContextFile
 from imagekit.engine import buildkit, images
 from imagekit.engine.connection import Engine
-from imagekit.errors import Message, WorkFailedError
+from imagekit.engine.trace import StepRun
+from imagekit.errors import InputError, Message, WorkFailedError
 from imagekit.events import Emit, Notice
 from imagekit.plan.model import Plan
 from imagekit.render import render
 from imagekit.site import Site
+from imagekit.steps import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +25,27 @@ class Built:
     Attributes:
         image_id: ``sha256:…`` as the engine names it.
         tags: all its names, the one with ``latest`` first.
+        digests: what registries call it, ``repository@sha256:…``.
+        platform: for instance ``linux/amd64``.
         size: bytes, as the engine counts them.
         seconds: how long everything took.
-        steps: how many build steps there were.
-        cached: how many of them came from the cache.
+        steps: the build's steps, in the order of their ends.
         base: what it was built on.
     """
 
     image_id: str
     tags: tuple[str, ...]
+    digests: tuple[str, ...]
+    platform: str
     size: int
     seconds: float
-    steps: int
-    cached: int
+    steps: tuple[StepRun, ...]
     base: Base
+
+    @property
+    def cached(self) -> int:
+        """How many steps came from the cache."""
+        return sum(step.cached for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,52 +53,131 @@ class Options:
     """How to build; none of it changes what the image is.
 
     Attributes:
-        tags: names beside ``imagekit/<profile>:latest`` and ``:<plan, 12 hex>``.
+        tags: names beside ``imagekit/<profile>:latest`` and ``:<plan, 12 hex>``; those
+            that wait for the image's id (``{image}``) are given after the build.
         no_cache: run every step again.
         pull: fetch the base again.
+        build_id: by which another thread can cancel the build.
     """
 
     tags: tuple[str, ...] = ()
     no_cache: bool = False
     pull: bool = False
+    build_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An image to build, what is true of the place, how, and whom to tell."""
+
+    plan: Plan
+    site: Site
+    options: Options
+    on_event: Emit
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a plan's build has before one of its steps, and a name for the image of that."""
+
+    context: Context
+    tag: str
 
 
 def build(engine: Engine, plan: Plan, site: Site, options: Options, on_event: Emit) -> Built:
-    """Build the image of a plan.
+    """Have the base of a plan and build its image.
 
     Raises:
         WorkFailedError: a step failed, or the result is not this plan's image.
         EngineError: the engine cannot do it, or no base is to be had.
         NetworkError: a registry failed.
     """
+    base = bases.obtain(engine, plan.os, site, fresh=options.pull, on_event=on_event)
+    return build_on(engine, base, Job(plan, site, options, on_event))
+
+
+def build_on(engine: Engine, base: Base, job: Job) -> Built:
+    """Build the image of a plan on a base that the engine has.
+
+    Raises:
+        WorkFailedError: a step failed, or the result is not this plan's image.
+        EngineError: the engine cannot do it.
+    """
+    plan = job.plan
+    now = [tag for tag in job.options.tags if not tagging.waits(tag)]
+    tags = (*names.tags(plan), *names.registry_tags(plan, job.site.registry), *now)
+    result = _solve(engine, base, job, render(plan), tags)
+    facts = images.find(engine, result.image_id)
+    if facts is None or facts.labels.get(names.PLAN_LABEL) != plan.digest:
+        what = f"the engine's image {result.image_id} is not of plan {plan.digest[:12]}"
+        raise WorkFailedError(Message(plan.profile, what, "build again with --no-cache"))
+    waiting = [tag for tag in job.options.tags if tagging.waits(tag)]
+    later = [tagging.of_image(tag, facts.id) for tag in waiting]
+    images.tag(engine, facts.id, later)
+    return Built(
+        image_id=facts.id,
+        tags=(*tags, *later),
+        digests=facts.repo_digests,
+        platform=f"{facts.os}/{facts.architecture}",
+        size=facts.size,
+        seconds=result.seconds,
+        steps=result.steps,
+        base=base,
+    )
+
+
+def cut(plan: Plan, step: Place) -> Cut:
+    """What was there before a step of a plan's build.
+
+    Raises:
+        InputError: the plan's build has no such step.
+    """
+    context = render(plan)
+    try:
+        text = steps.before(context.dockerfile, step)
+    except KeyError:
+        known = ", ".join(map(str, steps.places(context.dockerfile)))
+        raise InputError(Message(plan.profile, f"has no step {step}", f"known: {known}")) from None
+    others = (file for file in context.files if file.path != DOCKERFILE)
+    files = (*others, ContextFile(DOCKERFILE, text.encode()))
+    return Cut(Context(tuple(sorted(files))), names.before(plan, step.stage, step.number))
+
+
+def build_cut(engine: Engine, part: Cut, job: Job) -> str:
+    """Build what was there before a step, to look into it; the image's id.
+
+    What comes before a step that failed is in BuildKit's cache, so this takes seconds.
+
+    Raises:
+        WorkFailedError: a step before it failed.
+        EngineError: the engine cannot do it, or no base is to be had.
+        NetworkError: a registry failed.
+    """
+    fresh = job.options.pull
+    base = bases.obtain(engine, job.plan.os, job.site, fresh=fresh, on_event=job.on_event)
+    return _solve(engine, base, job, part.context, (part.tag,)).image_id
+
+
+def _solve(
+    engine: Engine, base: Base, job: Job, context: Context, tags: tuple[str, ...]
+) -> buildkit.BuildResult:
+    """Have a context built with what the place adds to it."""
+    site, options = job.site, job.options
     if site.ca_sources:
         count = len(site.ca_sources)
-        on_event(Notice(f"trusting {count} extra CA certificate file(s) of this host, build only"))
-    base = bases.obtain(engine, plan.os, site, fresh=options.pull, on_event=on_event)
-    tags = (*names.tags(plan), *names.registry_tags(plan, site.registry), *options.tags)
-    result = buildkit.build(
+        said = f"trusting {count} extra CA certificate file(s) of this host, build only"
+        job.on_event(Notice(said))
+    return buildkit.build(
         engine,
-        render(plan),
+        context,
         tags=tags,
         secrets=site.build_secrets(),
         build_args={"BASE": base.reference, **proxies.environment(site), **_inline(site)},
         cache_from=site.cache_from,
         no_cache=options.no_cache,
-        network=proxies.network(engine, site, on_event),
-        on_event=on_event,
-    )
-    facts = images.find(engine, result.image_id)
-    if facts is None or facts.labels.get(names.PLAN_LABEL) != plan.digest:
-        what = f"the engine's image {result.image_id} is not of plan {plan.digest[:12]}"
-        raise WorkFailedError(Message(plan.profile, what, "build again with --no-cache"))
-    return Built(
-        image_id=result.image_id,
-        tags=tags,
-        size=facts.size,
-        seconds=result.seconds,
-        steps=len(result.steps),
-        cached=sum(step.cached for step in result.steps),
-        base=base,
+        network=proxies.network(engine, site, job.on_event),
+        build_id=options.build_id,
+        on_event=job.on_event,
     )
 
 

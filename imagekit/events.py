@@ -66,7 +66,27 @@ class StepFinished:
     error: str
 
 
-Event: TypeAlias = Notice | StepStarted | StepLog | StepProgress | StepFinished
+@dataclass(frozen=True, slots=True)
+class BuildStarted:
+    """The build of a profile's image began; its steps follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFinished:
+    """The build of a profile's image ended.
+
+    Attributes:
+        seconds: how long it took.
+        error: why it failed, otherwise empty.
+    """
+
+    seconds: float
+    error: str
+
+
+Event: TypeAlias = (
+    Notice | StepStarted | StepLog | StepProgress | StepFinished | BuildStarted | BuildFinished
+)
 Emit: TypeAlias = Callable[[Event], None]
 
 

@@ -55,6 +55,11 @@ def registry_tags(plan: Plan, registry: str) -> tuple[str, ...]:
     return (f"{repository}:latest", f"{repository}:{plan.digest[:12]}")
 
 
+def before(plan: Plan, stage: str, number: int) -> str:
+    """The name of what was there before a step of the build."""
+    return f"{REPOSITORY}/{plan.profile}:before-{stage}-{number}"
+
+
 def ports(plan: Plan) -> tuple[int, ...]:
     """The ports of the image's services."""
     services = [

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 # What stands in every step and tells people nothing: mounts, and the scripts that bring the
 # place's settings and the functions that follow.
-_NOISE = re.compile(r"--mount=\S+\s+|\. /run/imagekit-build/\w+\.sh &&\s+")
+_NOISE = re.compile(r"--mount=\S+\s+|\. /run/imagekit-build/\S+ &&\s+")
 
 # BuildKit aligns the number, and names the platform where there are several.
 _PLACE = re.compile(

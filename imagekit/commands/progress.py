@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
 import click
 
-from imagekit.commands.live import live_display
 from imagekit.document import printable
-from imagekit.events import Emit, Event, Notice, StepFinished, StepLog, StepStarted
+from imagekit.events import BuildFinished, Emit, Event, Notice, StepFinished, StepLog, StepStarted
+from imagekit.steps import short_name
 
 STYLES = ("auto", "plain", "json")
 
@@ -26,15 +27,6 @@ option = click.option(
     help="How to show progress (on stderr).",
 )
 
-# What stands in every step and tells people nothing: mounts, and the line that applies
-# the place's settings.
-_NOISE = re.compile(r"--mount=\S+\s+|\. /run/imagekit-build/\S+ &&\s+")
-
-
-def short_name(name: str) -> str:
-    """A step's name without its mounts, in one line."""
-    return " ".join(_NOISE.sub("", name).split())
-
 
 @contextmanager
 def show(style: str, title: str) -> Iterator[Emit]:
@@ -44,17 +36,45 @@ def show(style: str, title: str) -> Iterator[Emit]:
         style: ``auto`` (live on a terminal, else plain), ``plain`` or ``json``.
         title: what the work is about; a profile's name.
     """
-    if style == "json":
-        yield _json(title)
-    elif style == "auto" and sys.stderr.isatty():
-        with live_display(title, short_name) as emit:
-            yield emit
+    with show_several(style, (title,)) as emits:
+        yield emits[title]
+
+
+@contextmanager
+def show_several(style: str, titles: Sequence[str]) -> Iterator[Mapping[str, Emit]]:
+    """The same for work that goes on side by side: an ``Emit`` for each title.
+
+    Each may be called by a thread of its own.
+    """
+    if style == "auto" and sys.stderr.isatty():
+        # This imports rich, which takes 0.1 s, and only a terminal needs it.
+        from imagekit.commands.live import live_display  # noqa: PLC0415
+
+        with live_display(titles) as emits:
+            yield _in_turn(emits)
+    elif style == "json":
+        yield _in_turn({title: _json(title) for title in titles})
     else:
-        yield _plain(title)
+        several = len(titles) > 1
+        yield _in_turn({title: _plain(title, several=several) for title in titles})
+
+
+def _in_turn(emits: Mapping[str, Emit]) -> Mapping[str, Emit]:
+    """The same, so that no event is shown in the middle of another."""
+    turn = threading.Lock()
+
+    def guarded(emit: Emit) -> Emit:
+        def tell(event: Event) -> None:
+            with turn:
+                emit(event)
+
+        return tell
+
+    return {title: guarded(emit) for title, emit in emits.items()}
 
 
 def _json(title: str) -> Callable[[Event], None]:
-    """One object a line: {"version": 1, "about", "event", …the event's fields}."""
+    """One object a line; docs/metadata.md has its shape."""
 
     def emit(event: Event) -> None:
         shown = {"version": 1, "about": title, "event": type(event).__name__, **asdict(event)}
@@ -64,7 +84,7 @@ def _json(title: str) -> Callable[[Event], None]:
     return emit
 
 
-def _plain(title: str) -> Callable[[Event], None]:
+def _plain(title: str, *, several: bool) -> Callable[[Event], None]:
     """Lines as they come, each with the step that it belongs to."""
     names: dict[str, str] = {}
 
@@ -85,6 +105,8 @@ def _plain(title: str) -> Callable[[Event], None]:
             what = "failed" if event.error else "cached" if event.cached else "done"
             seconds = "" if event.cached else f" {event.seconds:.1f} s"
             say(f"{_prefix(names.get(event.step, ''))}{what}{seconds}")
+        elif isinstance(event, BuildFinished) and several:
+            say(f"{'failed' if event.error else 'built'} {event.seconds:.1f} s")
 
     return emit
 

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -66,6 +68,25 @@ class Builder:
         bad = {name: r.reason for name, r in results.items() if r.status != "passed"}
         assert bad == {}, report.log
         return {name: dict(result.data) for name, result in results.items()}
+
+
+def gone(text: str, seconds: float = 5.0) -> bool:
+    """Whether no process on this host has a text in its command line any more, soon.
+
+    True too for an engine on another host, which cannot be looked at.
+    """
+
+    def ended() -> None:
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # it ended meanwhile
+                if text.encode() in file.read_bytes():
+                    raise NotYetError(file.parent.name)
+
+    try:
+        until(ended, Deadline.after(seconds))
+    except TimeoutError:
+        return False
+    return True
 
 
 def await_health(container: Container, seconds: float = 60.0) -> None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from imagekit import names, site
+from imagekit import names, site, steps
 from imagekit.engine.connection import Engine
 from imagekit.plan.model import Plan, from_json
+from imagekit.render import render
+from imagekit.steps import Place
 from tests.docker.support import PROFILE, Cli
 
 
@@ -28,13 +33,16 @@ def test_the_image_is_proved_to_be_the_plan_s(engine: Engine, image: str, plan: 
 def test_building_again_runs_nothing(cli: Cli, image: str) -> None:
     again = cli("build", PROFILE, "--progress", "json")
     assert again.stdout.split()[0] == image
-    events = [json.loads(line) for line in again.stderr.splitlines() if line.startswith("{")]
     ran = [
         event
-        for event in events
+        for event in _events(again.stderr)
         if event["event"] == "StepFinished" and not event["cached"] and event["seconds"] > 0.5
     ]
     assert not ran
+
+
+def _events(err: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in err.splitlines() if line.startswith("{")]
 
 
 def test_an_override_is_another_plan_and_another_image(
@@ -54,11 +62,56 @@ def test_an_override_is_another_plan_and_another_image(
         cli("build", PROFILE)
 
 
-def test_a_package_that_does_not_exist_fails_with_its_log(cli: Cli, image: str) -> None:
+def test_a_package_that_does_not_exist_fails_with_its_log_its_line_and_a_way_in(
+    engine: Engine, cli: Cli, image: str
+) -> None:
     failed = cli("build", PROFILE, "--set", "packages.apt=[no-such-package-at-all]", check=False)
     assert failed.returncode == 1
-    assert "no-such-package-at-all" in failed.stderr
+    assert "  | E: Unable to locate package no-such-package-at-all" in failed.stderr
+    assert 'packages.apt[0]: apt finds no package "no-such-package-at-all"' in failed.stderr
     assert "Traceback" not in failed.stderr
+    *_, build, shell = failed.stderr.splitlines()
+    verb = shlex.split(build)
+    assert verb[:3] == ["imagekit", "build", PROFILE]
+    before, name = cli(*verb[1:]).stdout.split()
+    try:
+        assert shlex.split(shell)[-1] == name
+        look = "command -v sshd && ! id lab"  # steps before, and one after
+        said = engine.client.containers.run(
+            name, ["-ec", look], entrypoint="bash", remove=True, stderr=True
+        )
+        assert b"/usr/sbin/sshd" in said
+        assert engine.client.images.get(name).id == before
+    finally:
+        engine.client.images.remove(name)
+
+
+def test_steps_are_numbered_as_the_dockerfile_says(cli: Cli, image: str, plan: Plan) -> None:
+    told = _events(cli("build", PROFILE, "--progress", "json").stderr)
+    started = [event["name"] for event in told if event["event"] == "StepStarted"]
+    places = {place for name in started if (place := steps.place(name))}
+    from_ = Place("base", 1, 2)  # told only when it takes long
+    assert places - {from_} == set(steps.places(render(plan).dockerfile))
+
+
+def test_what_was_built_is_described(
+    engine: Engine, cli: Cli, image: str, plan: Plan, tmp_path: Path
+) -> None:
+    file = tmp_path / "built.json"
+    tag = "ik-test/{profile}:{plan}-{image}"
+    tags = cli("build", PROFILE, "--metadata-file", str(file), "--tag", tag).stdout.split()[1:]
+    try:
+        described = json.loads(file.read_text("utf-8"))
+        assert described["engine"]["version"] == engine.version
+        (built,) = described["builds"]
+        assert (built["image"], built["plan"]) == (image, plan.digest)
+        assert built["tags"] == tags
+        short = image.removeprefix("sha256:")[:12]
+        assert tags[-1] == f"ik-test/{PROFILE}:{plan.digest[:12]}-{short}"
+        assert engine.client.images.get(tags[-1]).id == image
+        assert any(step["cached"] for step in built["steps"])
+    finally:
+        engine.client.images.remove(tags[-1])
 
 
 @dataclass(frozen=True)

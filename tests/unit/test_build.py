@@ -10,16 +10,19 @@ import pytest
 
 from imagekit import bases, build
 from imagekit.bases import Base
-from imagekit.build import Built, Options
+from imagekit.build import Built, Job, Options
 from imagekit.engine import buildkit, images
-from imagekit.errors import WorkFailedError
+from imagekit.engine.trace import StepRun
+from imagekit.errors import InputError, WorkFailedError
 from imagekit.events import Event, Notice, ignore
 from imagekit.plan.model import Plan
 from imagekit.render import render
 from imagekit.site import Site
+from imagekit.steps import Place
 
 ENGINE: Any = object()
 BASE = Base("debian:12-slim", "sha256:base")
+STEPS = tuple(StepRun("step", 1.0, cached=cached) for cached in (True, False, True))
 ALL_PROXIES = [
     spelling
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -35,6 +38,7 @@ class Engine:
         self.told: dict[str, Any] = {}
         self.context: Any = None
         self.fresh = False
+        self.given: list[str] = []
 
     def obtain(self, engine: object, os: object, site: object, **options: Any) -> Base:  # noqa: ARG002
         self.fresh = options["fresh"]
@@ -42,12 +46,18 @@ class Engine:
 
     def build(self, engine: object, context: object, **told: Any) -> Any:  # noqa: ARG002
         self.context, self.told = context, told
-        steps = [SimpleNamespace(cached=cached) for cached in (True, False, True)]
-        return SimpleNamespace(image_id="sha256:image", seconds=2.5, steps=steps)
+        return SimpleNamespace(image_id="sha256:image", seconds=2.5, steps=STEPS)
 
     def find(self, engine: object, ref: str) -> Any:  # noqa: ARG002
         assert ref == "sha256:image"
-        return None if self.labels is None else SimpleNamespace(labels=self.labels, size=1234)
+        if self.labels is None:
+            return None
+        facts = {"id": ref, "digests": ("r/x@sha256:d",), "os": "linux", "architecture": "arm64"}
+        return SimpleNamespace(labels=self.labels, size=1234, **facts)
+
+    def tag(self, engine: object, image_id: str, refs: list[str]) -> None:  # noqa: ARG002
+        assert image_id == "sha256:image"
+        self.given += refs
 
 
 @pytest.fixture
@@ -61,6 +71,7 @@ def engine(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr(bases, "obtain", scripted.obtain)
     monkeypatch.setattr(buildkit, "build", scripted.build)
     monkeypatch.setattr(images, "find", scripted.find)
+    monkeypatch.setattr(images, "tag", scripted.tag)
     for name in ALL_PROXIES:
         monkeypatch.delenv(name, raising=False)
     return scripted
@@ -68,10 +79,13 @@ def engine(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 def test_the_engine_is_told_the_context_the_names_and_the_place(engine: Engine, plan: Plan) -> None:
     site = Site(apt="http://m.example", ca_certificates=b"PEM")
-    options = Options(("lab/x:1",), no_cache=True, pull=True)
+    options = Options(("lab/x:1",), no_cache=True, pull=True, build_id="b1")
     built = build.build(ENGINE, plan, site, options, ignore)
     tags = ("imagekit/x:latest", f"imagekit/x:{plan.digest[:12]}", "lab/x:1")
-    assert built == Built("sha256:image", tags, 1234, 2.5, 3, 2, BASE)
+    digests = ("r/x@sha256:d",)
+    assert built == Built("sha256:image", tags, digests, "linux/arm64", 1234, 2.5, STEPS, BASE)
+    assert built.cached == 2
+    assert engine.given == []
     assert engine.context == render(plan)
     assert engine.told == {
         "tags": tags,
@@ -80,9 +94,39 @@ def test_the_engine_is_told_the_context_the_names_and_the_place(engine: Engine, 
         "cache_from": (),
         "no_cache": True,
         "network": "",
+        "build_id": "b1",
         "on_event": ignore,
     }
     assert engine.fresh
+
+
+def test_names_that_hold_the_images_id_are_given_when_there_is_one(
+    engine: Engine, plan: Plan
+) -> None:
+    built = build.build(ENGINE, plan, Site(), Options(("lab/x:1", "lab/x:{image}")), ignore)
+    assert engine.told["tags"][2:] == ("lab/x:1",)
+    assert engine.given == ["lab/x:image"]
+    assert built.tags[2:] == ("lab/x:1", "lab/x:image")
+
+
+def test_a_state_before_a_step_is_built_of_the_same_files(engine: Engine, plan: Plan) -> None:
+    part = build.cut(plan, Place("image", 2, 6))
+    whole = render(plan)
+    assert whole.dockerfile.startswith(part.context.dockerfile)
+    assert part.context.files[1:] == whole.files[1:]
+    job = Job(plan, Site(ca_certificates=b"PEM"), Options(no_cache=True), ignore)
+    assert build.build_cut(ENGINE, part, job) == "sha256:image"
+    assert engine.context == part.context
+    assert engine.told["tags"] == ("imagekit/x:before-image-2",)
+    assert engine.told["secrets"] == {"ca": b"PEM"}
+
+
+def test_a_step_that_a_build_does_not_have_is_refused_with_those_that_it_has(plan: Plan) -> None:
+    with pytest.raises(InputError) as refused:
+        build.cut(plan, Place("image", 99, 99))
+    assert str(refused.value).startswith(
+        "x: has no step image 99/99\n  hint: known: base 2/2, image 1/"
+    )
 
 
 def test_the_place_does_not_change_the_context(engine: Engine, plan: Plan) -> None:

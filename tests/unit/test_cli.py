@@ -243,7 +243,7 @@ def test_sigterm_ends_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, place: Pat
         ("show", "--nosuch", "x"),
         ("render", "debian12-desktop", "-o"),
         ("build",),
-        ("build", "a", "b", "--tag", "t"),
+        ("build", "debian12-desktop", "cpu-ssh", "--tag", "t"),
         ("build", "debian12-desktop", "--progress", "loud"),
         ("test",),
         ("test", "x", "--image", "y"),

@@ -7,7 +7,6 @@ import signal
 import threading
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +17,7 @@ from imagekit.engine.buildkit import build
 from imagekit.engine.failures import BuildFailedError
 from imagekit.errors import EngineError, NetworkError
 from imagekit.events import Event, StepFinished, StepLog, StepStarted
+from tests.docker.support import gone
 
 if TYPE_CHECKING:
     from imagekit.engine.connection import Engine
@@ -170,27 +170,6 @@ def test_interrupt_cancels(engine: Engine, tiny_base: str) -> None:
         build(engine, context(tiny_base, f"RUN sleep {seconds}"), on_event=soon)
     assert {t for t in threading.enumerate() if t.name.startswith("session")} <= before
     assert gone(seconds)
-
-
-def gone(seconds: str) -> bool:
-    """Whether no process on this host sleeps for ``seconds`` any more, soon.
-
-    True too for an engine on another host, which cannot be looked at.
-    """
-    wait = threading.Event()
-    for _ in range(50):
-        if not any(seconds in line for line in _commands()):
-            return True
-        wait.wait(0.1)
-    return False
-
-
-def _commands() -> Iterator[str]:
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            yield file.read_bytes().decode(errors="replace")
-        except OSError:  # ended meanwhile
-            continue
 
 
 def test_large_output_arrives_whole_or_clipped(engine: Engine, tiny_base: str, name: str) -> None:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import unicodedata
 
 import pytest
 
 from imagekit.commands import progress
-from imagekit.events import Event, Notice, StepFinished, StepLog, StepProgress, StepStarted
+from imagekit.events import (
+    BuildFinished,
+    BuildStarted,
+    Event,
+    Notice,
+    StepFinished,
+    StepLog,
+    StepProgress,
+    StepStarted,
+)
 
 RUN = (
     "[image 3/9] RUN --mount=type=bind,source=build/base,target=/run/imagekit-build/base     "
@@ -127,19 +137,70 @@ def test_no_control_character_reaches_the_terminal(
         assert not [char for char in seen if unicodedata.category(char) == "Cc"]
 
 
-@pytest.mark.parametrize(
-    ("name", "short"),
-    [
-        (RUN, "[image 3/9] RUN apt_install htop"),
-        ("[web 2/2] RUN --mount=type=tmpfs,target=/tmp id", "[web 2/2] RUN id"),
-        ("a\n  b", "a b"),
-        ("", ""),
-    ],
-)
-def test_a_step_is_named_by_what_tells_it_from_others(name: str, short: str) -> None:
-    assert progress.short_name(name) == short
-
-
 def test_what_fails_while_events_are_shown_goes_on_up() -> None:
     with pytest.raises(KeyError), progress.show("plain", "x"):
         raise KeyError
+
+
+def test_of_builds_side_by_side_each_says_when_it_ended(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with progress.show_several("plain", ["a", "b"]) as emits:
+        emits["a"](BuildStarted())
+        emits["b"](BuildStarted())
+        emits["a"](StepStarted("1", "RUN one"))
+        emits["b"](StepStarted("1", "RUN other"))
+        emits["b"](StepLog("1", ("line",)))
+        emits["b"](BuildFinished(1.25, "it broke"))
+        emits["a"](BuildFinished(2.0, ""))
+    assert capsys.readouterr().err.splitlines() == [
+        "a: RUN one",
+        "b: RUN other",
+        "b: RUN other: line",
+        "b: failed 1.2 s",
+        "a: built 2.0 s",
+    ]
+
+
+def test_one_build_alone_has_its_end_told_by_the_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(capsys, "plain", BuildStarted(), BuildFinished(2.0, "")) == ""
+
+
+def test_json_says_whose_event_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.show_several("json", ["a", "b"]) as emits:
+        emits["b"](BuildStarted())
+        emits["a"](BuildFinished(2.0, "x"))
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        {"version": 1, "about": "b", "event": "BuildStarted"},
+        {"version": 1, "about": "a", "event": "BuildFinished", "seconds": 2.0, "error": "x"},
+    ]
+
+
+def test_events_of_several_threads_are_shown_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A line that is being written is not interrupted by another thread's."""
+    inside = threading.Event()
+    done: list[str] = []
+
+    def slow(text: str, *, err: bool) -> None:
+        assert err
+        assert not inside.is_set()
+        inside.set()
+        turn.wait(0.01)
+        inside.clear()
+        done.append(text)
+
+    turn = threading.Event()  # never set: it only lets the other thread run
+    monkeypatch.setattr(progress.click, "echo", slow)
+    with progress.show_several("plain", ["a", "b"]) as emits:
+        threads = [
+            threading.Thread(target=lambda emit=emit: [emit(Notice("x")) for _ in range(5)])
+            for emit in emits.values()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(done) == ["a: x"] * 5 + ["b: x"] * 5

@@ -1,0 +1,121 @@
+"""What is said of builds that ended: what is there, what failed, and where to look."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from imagekit import names, steps
+from imagekit.blame import blame
+from imagekit.build import Built
+from imagekit.document import printable
+from imagekit.engine.failures import BuildFailedError
+from imagekit.errors import (
+    EngineError,
+    ImagekitError,
+    InputError,
+    Message,
+    NetworkError,
+    WorkFailedError,
+)
+from imagekit.several import Outcome
+
+if TYPE_CHECKING:
+    from imagekit.profile import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A profile as it was asked for.
+
+    Attributes:
+        profile: the profile as loaded.
+        arguments: what of the command line decides about its plan, the profile first.
+    """
+
+    profile: Profile
+    arguments: tuple[str, ...]
+
+
+def tell(asked: Sequence[Asked], outcomes: Sequence[Outcome]) -> None:
+    """Say what became of every build: images on stdout, the rest on stderr.
+
+    Raises:
+        ImagekitError: with everything that failed, when something did.
+    """
+    messages: list[Message] = []
+    errors: list[ImagekitError] = []
+    for one, outcome in zip(asked, outcomes, strict=True):
+        name, result = outcome.job.plan.profile, outcome.result
+        if isinstance(result, Built):
+            _say(f"{name}: {_figures(result)}")
+            click.echo(f"{result.image_id} {' '.join(result.tags)}")
+            continue
+        errors.append(result)
+        if isinstance(result, BuildFailedError):
+            _say_log(name, result)
+            messages += _explained(one, outcome, result)
+        else:
+            messages += (_of(name, message) for message in result.messages)
+    if len(outcomes) > 1:
+        _say(f"{len(outcomes) - len(errors)} of {len(outcomes)} built")
+    if errors:
+        raise _one_error(errors, messages)
+
+
+def _figures(built: Built) -> str:
+    size = f"{built.size / 1e6:.0f} MB"
+    return f"{size}, {built.seconds:.1f} s, {built.cached} of {len(built.steps)} steps cached"
+
+
+def _say_log(name: str, error: BuildFailedError) -> None:
+    """The last lines of the failed step."""
+    if error.log_tail:
+        _say(f"{name}: the last lines of {_step(error)}")
+    for line in error.log_tail:
+        _say(f"  | {click.unstyle(line)}")
+
+
+def _explained(asked: Asked, outcome: Outcome, error: BuildFailedError) -> Iterator[Message]:
+    """The lines of the profile, then the step with how to get into the state before it."""
+    plan = outcome.job.plan
+    for problem in blame(asked.profile, plan, steps.short_name(error.step), error.log_tail):
+        yield problem.message
+    (message,) = error.messages
+    step = steps.place(error.step)
+    hint = message.hint
+    if step is not None and not hint:
+        build = ["imagekit", "build", *asked.arguments, "--before", str(step)]
+        image = names.before(plan, step.stage, step.number)
+        shell = ["docker", "run", "--rm", "-it", "--entrypoint", "bash", image]
+        lines = ("for a shell in the state before it:", shlex.join(build), shlex.join(shell))
+        hint = "\n    ".join(lines)
+    where = f"{plan.profile}: {_step(error)}" if error.step else f"{plan.profile}: {message.where}"
+    yield Message(where, message.what, hint)
+
+
+def _step(error: BuildFailedError) -> str:
+    """The step's command in one line, cut where nobody reads on."""
+    name = printable(steps.short_name(error.step))
+    return name if len(name) <= 600 else f"{name[:599]}…"
+
+
+def _of(name: str, message: Message) -> Message:
+    where = f"{name}: {message.where}" if message.where not in {"", name} else name
+    return Message(where, message.what, message.hint)
+
+
+def _one_error(errors: Sequence[ImagekitError], messages: Sequence[Message]) -> ImagekitError:
+    """Of the kind that all are of, otherwise that the work failed."""
+    for kind in (EngineError, NetworkError, InputError):
+        if all(isinstance(error, kind) for error in errors):
+            return kind(messages)
+    return WorkFailedError(messages)
+
+
+def _say(text: str) -> None:
+    click.echo(printable(text), err=True)

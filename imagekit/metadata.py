@@ -1,0 +1,96 @@
+"""What was built, as JSON for whoever goes on with it; docs/metadata.md has the shape."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagekit.errors import InputError, Message
+from imagekit.plan.model import Plan
+from imagekit.steps import short_name
+
+if TYPE_CHECKING:
+    # These import docker-py, and a wrong path is to be found before anything is contacted.
+    from imagekit.build import Built
+    from imagekit.engine.connection import Engine
+
+
+def check_path(text: str) -> Path:
+    """The file to write, links followed, when it can be written.
+
+    Raises:
+        InputError: it cannot.
+    """
+    path = Path(text).resolve()
+    folder = path.parent
+    if path.exists() and not path.is_file():
+        what = "is a folder" if path.is_dir() else "is no regular file"
+    elif not folder.is_dir():
+        what = f"there is no folder {folder}"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        what = f"you may not write to {folder}"
+    else:
+        return path
+    raise InputError(Message(text, what, "--metadata-file takes a file in a folder that is there"))
+
+
+def describe(builds: Sequence[tuple[Plan, Built]], engine: Engine, version: str) -> dict[str, Any]:
+    """All that was built at once.
+
+    Args:
+        builds: plans and the images made of them.
+        engine: where they are.
+        version: imagekit's own.
+    """
+    return {
+        "version": 1,
+        "imagekit": version,
+        "engine": {
+            "version": engine.version,
+            "api": engine.api_version,
+            "store": engine.store,
+        },
+        "builds": [_build(plan, built) for plan, built in builds],
+    }
+
+
+def _build(plan: Plan, built: Built) -> dict[str, Any]:
+    return {
+        "profile": plan.profile,
+        "plan": plan.digest,
+        "image": built.image_id,
+        "digests": list(built.digests),
+        "tags": list(built.tags),
+        "platform": built.platform,
+        "size": built.size,
+        "seconds": round(built.seconds, 3),
+        "base": {"reference": built.base.reference, "image": built.base.image_id},
+        "steps": [
+            {
+                "name": short_name(step.name),
+                "seconds": round(step.seconds, 3),
+                "cached": step.cached,
+            }
+            for step in built.steps
+        ],
+    }
+
+
+def write(path: Path, described: dict[str, Any]) -> None:
+    """Write the file whole or not at all.
+
+    Raises:
+        OSError: it could not be written; what was there before is there still.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("x", encoding="utf-8") as file:
+            json.dump(described, file, indent=2, ensure_ascii=False)
+            file.write("\n")
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
