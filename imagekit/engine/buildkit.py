@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagekit.context import DOCKERFILE, Context
-from imagekit.engine import images
+from imagekit.engine import images, platforms
 from imagekit.engine.connection import Engine
-from imagekit.engine.failures import build_failure
+from imagekit.engine.failures import build_failure, no_platform
 from imagekit.engine.faults import RAW
+from imagekit.engine.services import docker_login, login_with
 from imagekit.engine.session import Session
 from imagekit.engine.stream import IdleError, RefusedError, post
 from imagekit.engine.trace import StepRun, Trace
@@ -61,10 +62,12 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
     *,
     tags: Sequence[str] = (),
     secrets: Mapping[str, bytes] = {},
+    auth: Mapping[str, tuple[str, str]] = {},
     build_args: Mapping[str, str] = {},
     labels: Mapping[str, str] = {},
     cache_from: Sequence[str] = (),
     target: str = "",
+    platform: str = "",
     no_cache: bool = False,
     pull: bool = False,
     network: str = "",
@@ -81,10 +84,15 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
         context: the Dockerfile and its files.
         tags: names for the image.
         secrets: values of secret mounts by id, each at most 500 KiB.
-        build_args: values of ``ARG``.
+        auth: user name and password by registry host (``docker.io`` for Docker Hub), to
+            get base images with. Other hosts get what ``docker login`` stored.
+        build_args: values of ``ARG``. ``SOURCE_DATE_EPOCH`` also sets the times in the
+            image's configuration, since BuildKit 0.11 (moby/buildkit, docs/build-repro.md).
         labels: labels besides the Dockerfile's.
         cache_from: images whose steps may be taken over, when they carry a cache.
         target: the stage to build; the last one by default.
+        platform: what to build for, for instance ``linux/arm64``; by default what the
+            engine runs on.
         no_cache: build every step anew. This also empties the cache mounts.
         pull: ask the registry for a newer base even when one is there.
         network: the steps' network: ``host``, ``none``, or empty for the engine's default.
@@ -96,10 +104,11 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
     Raises:
         BuildFailedError: a step failed, or the Dockerfile is wrong.
         NetworkError: a base image could not be had from its registry.
-        EngineError: no BuildKit, the connection broke, the engine fell silent, or it
-            claims an image that is not there.
-        InputError: a secret is too large.
+        EngineError: no BuildKit, the connection broke, the engine fell silent, it cannot
+            build for the platform, or it claims an image that is not there.
+        InputError: a secret is too large, or the platform is none.
     """
+    platform = platforms.normalize(platform) if platform else ""
     if not engine.buildkit:
         raise EngineError(
             Message(
@@ -120,11 +129,12 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
     ]
     params += [("cachefrom", json.dumps(list(cache_from)))] if cache_from else []
     params += [("target", target)] if target else []
+    params += [("platform", platform)] if platform else []
     params += [("nocache", "1")] if no_cache else []
     params += [("pull", "1")] if pull else []
     params += [("networkmode", network)] if network else []
     trace = Trace(on_event)
-    with Session(engine, secrets) as session:
+    with Session(engine, secrets, login_with(auth, docker_login)) as session:
         stream = post(
             engine,
             "/build",
@@ -137,7 +147,7 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
         )
         try:
             with closing(stream):
-                image_id = _follow(engine, stream, trace)
+                image_id = _follow(engine, stream, trace, platform)
         except RefusedError as error:
             raise build_failure(engine.where, error.text, trace.failed, refused=error) from error
         except IdleError as error:
@@ -146,17 +156,18 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
         except BaseException:
             cancel(engine, build_id)
             raise
-    _prove(engine, image_id, tags)
+    _prove(engine, image_id, tags, platform)
     return BuildResult(image_id, trace.runs, time.monotonic() - began)
 
 
-def _follow(engine: Engine, stream: Iterable[dict[str, Any]], trace: Trace) -> str:
+def _follow(engine: Engine, stream: Iterable[dict[str, Any]], trace: Trace, platform: str) -> str:
     """Read the answer to its end; the image's id."""
     image_id = ""
     for message in stream:
         if "error" in message:
             trace.close()
-            raise build_failure(engine.where, str(message["error"]), trace.failed)
+            text = str(message["error"])
+            raise build_failure(engine.where, text, trace.failed, platform=platform)
         aux = message.get("aux")
         if message.get("id") == _TRACE:
             try:
@@ -164,6 +175,8 @@ def _follow(engine: Engine, stream: Iterable[dict[str, Any]], trace: Trace) -> s
             except (ValueError, binascii.Error) as error:
                 what = f"the engine sent a trace that cannot be read: {error}"
                 raise EngineError(Message(engine.where, what)) from error
+            if platform and trace.misfit:
+                raise no_platform(engine.where, platform, trace.misfit)
         elif message.get("id") == _RESULT and isinstance(aux, dict):
             image_id = str(aux.get("ID") or "")
     trace.close()
@@ -178,8 +191,8 @@ def _follow(engine: Engine, stream: Iterable[dict[str, Any]], trace: Trace) -> s
     return image_id
 
 
-def _prove(engine: Engine, image_id: str, tags: Sequence[str]) -> None:
-    """Raise unless the image is there and each of ``tags`` names it."""
+def _prove(engine: Engine, image_id: str, tags: Sequence[str], platform: str) -> None:
+    """Raise unless the image is there, for ``platform``, and each of ``tags`` names it."""
     for ref in (image_id, *tags):
         found = images.find(engine, ref)
         if found is None or found.id != image_id:
@@ -187,6 +200,9 @@ def _prove(engine: Engine, image_id: str, tags: Sequence[str]) -> None:
             raise EngineError(
                 Message(engine.where, f"the engine says it built {image_id}, but {ref} {seen}")
             )
+        if platform and found.architecture != platforms.architecture(platform):
+            what = f"the image is for {found.os}/{found.architecture}"
+            raise no_platform(engine.where, platform, what)
 
 
 def _stuck(engine: Engine, error: IdleError, trace: Trace) -> EngineError:

@@ -93,6 +93,19 @@ class Credentials:
         }
 
 
+def login_with(known: Mapping[str, tuple[str, str]], otherwise: Login) -> Login:
+    """Logins by registry host; what ``known`` lacks is asked of ``otherwise``.
+
+    Docker Hub's host is ``docker.io``, whatever its parts are called.
+    """
+
+    def login(host: str) -> tuple[str, str]:
+        name = _hub_is_one(host)
+        return known[name] if name in known else otherwise(host)
+
+    return login
+
+
 def docker_login(host: str) -> tuple[str, str]:
     """What ``docker login`` stored for a registry's host, in the user's configuration.
 
@@ -104,9 +117,13 @@ def docker_login(host: str) -> tuple[str, str]:
     Raises:
         docker.errors.DockerException: the configuration or its credential helper is broken.
     """
-    # The engine asks for the default registry's API host; the login is stored for its index.
-    index = docker.auth.INDEX_NAME
-    entry = logins.stored(index if host.endswith(f".{index}") else host)
+    entry = logins.stored(_hub_is_one(host))
     if token := entry.get("identitytoken"):
         return "", token
     return entry.get("username", ""), entry.get("password", "")
+
+
+def _hub_is_one(host: str) -> str:
+    """``host``, or Docker Hub's name: the engine asks for its API, logins are for its index."""
+    index: str = docker.auth.INDEX_NAME
+    return index if host.endswith(f".{index}") else host

@@ -37,6 +37,7 @@ _MAX_WARNINGS = 50
 _HOUSEKEEPING = re.compile(r"\[internal\] |\[auth\] |copy /context /")
 _FROM = re.compile(r"(\[[^\]]*\] )?FROM ")  # without the bracket for COPY --from=IMAGE
 _LOAD_BASE = re.compile(r"\[internal\] load metadata for |(\[[^\]]*\] )?FROM ")
+_OTHER_PLATFORM = re.compile(r"InvalidBaseImagePlatform: ")
 _CANCELED = re.compile(r"context canceled|: canceled$")
 
 
@@ -105,6 +106,7 @@ class Trace:
         self._steps: dict[str, _Step] = {}
         self._failed: tuple[_Step, str] | None = None
         self._warnings: set[str] = set()
+        self._misfit = ""
         self._runs: list[StepRun] = []
 
     @property
@@ -116,6 +118,16 @@ class Trace:
     def running(self) -> tuple[str, ...]:
         """The names of the steps that run now, told or not."""
         return tuple(step.name for step in self._steps.values() if step.running)
+
+    @property
+    def misfit(self) -> str:
+        """That a base image is of another platform than was asked for; empty when none is.
+
+        BuildKit builds on such a base all the same and calls the result by the platform
+        that was asked for (check ``InvalidBaseImagePlatform``,
+        https://docs.docker.com/reference/build-checks/invalid-base-image-platform/).
+        """
+        return self._misfit
 
     @property
     def failed(self) -> FailedStep | None:
@@ -235,6 +247,8 @@ class Trace:
             self._emit(StepProgress(step.id, status.ID, *now))
 
     def _warn(self, text: str) -> None:
+        if _OTHER_PLATFORM.match(text):
+            self._misfit = self._misfit or _OTHER_PLATFORM.sub("", text)
         if text and text not in self._warnings and len(self._warnings) < _MAX_WARNINGS:
             self._warnings.add(text)
             self._emit(Notice(f"the engine warns: {text}"))

@@ -14,7 +14,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from imagekit.context import Context, ContextFile
 from imagekit.engine.buildkit import build, cancel
 from imagekit.engine.failures import BuildFailedError
-from imagekit.engine.protocol.control_pb2 import StatusResponse, Vertex, VertexLog
+from imagekit.engine.protocol.control_pb2 import (
+    StatusResponse,
+    Vertex,
+    VertexLog,
+    VertexWarning,
+)
 from imagekit.errors import EngineError, InputError, NetworkError
 from imagekit.events import Event, StepLog
 
@@ -216,6 +221,44 @@ def test_tag_that_names_another_image(fake: FakeEngine, engine: Engine) -> None:
     fake.has("a:1", "sha256:other")
     with pytest.raises(EngineError, match="but a:1 is sha256:other"):
         build(engine, CONTEXT, tags=["a:1"])
+
+
+def test_platform_is_asked_for_and_proved(fake: FakeEngine, engine: Engine) -> None:
+    fake.builds(fake.result())
+    fake.has(fake.IMAGE, Os="linux", Architecture="arm64")
+    build(engine, CONTEXT, platform="linux/aarch64")
+    assert fake.queries["/build"]["platform"] == ["linux/arm64"]
+    with pytest.raises(EngineError, match="cannot build for linux/amd64: the image is for linux/a"):
+        build(engine, CONTEXT, platform="linux/amd64")
+
+
+def test_base_of_another_platform_is_given_up_on(fake: FakeEngine, engine: Engine) -> None:
+    """The engine would go on, and call what it builds by the platform that was asked for."""
+    text = b"InvalidBaseImagePlatform: Base image b was pulled with platform linux/amd64"
+    warning = StatusResponse(warnings=[VertexWarning(vertex="b", short=text)])
+    fake.has(fake.IMAGE, Os="linux", Architecture="arm64")
+    fake.builds(fake.trace(warning), fake.result())
+    with pytest.raises(EngineError, match="cannot build for linux/arm64: Base image b was pulled"):
+        build(engine, CONTEXT, platform="linux/arm64")
+    assert ("POST", "/build/cancel") in fake.asked
+    build(engine, CONTEXT)  # a Dockerfile may mean it
+
+
+def test_programs_of_another_platform(fake: FakeEngine, engine: Engine) -> None:
+    log, error = b"exec /bin/sh: exec format error\n", "exit code: 255"
+    fake.builds(
+        fake.trace(running(log=log)), fake.trace(failing("RUN make", error)), {"error": error}
+    )
+    with pytest.raises(EngineError, match=r"for linux/arm64: its programs .* \(RUN make\)"):
+        build(engine, CONTEXT, platform="linux/arm64")
+    with pytest.raises(BuildFailedError, match="ended with exit code 255"):
+        build(engine, CONTEXT)
+
+
+def test_what_is_no_platform_is_refused_at_once(fake: FakeEngine, engine: Engine) -> None:
+    with pytest.raises(InputError, match="linux/architecture"):
+        build(engine, CONTEXT, platform="arm64")
+    assert ("POST", "/session") not in fake.asked
 
 
 def test_without_buildkit_nothing_is_sent(fake: FakeEngine) -> None:

@@ -21,7 +21,7 @@ from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from imagekit.engine import session as session_module
 from imagekit.engine.protocol.auth_pb2 import CredentialsRequest, CredentialsResponse
 from imagekit.engine.protocol.secrets_pb2 import GetSecretRequest, GetSecretResponse
-from imagekit.engine.services import docker_login
+from imagekit.engine.services import docker_login, login_with
 from imagekit.engine.session import Session
 from imagekit.engine.tunnel import Wire
 from imagekit.errors import EngineError
@@ -162,6 +162,19 @@ def test_logins_come_from_dockers_configuration(
     }
     (tmp_path / "config.json").write_text(json.dumps({"auths": logins}))
     assert docker_login(host) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("reg.test:5000", ("me", "pw")),
+        (f"registry-1.{docker.auth.INDEX_NAME}", ("hub", "pw")),
+        ("reg.test", ("stored", "for reg.test")),
+    ],
+)
+def test_logins_that_are_given_go_before_stored_ones(host: str, expected: tuple[str, str]) -> None:
+    given = {"reg.test:5000": ("me", "pw"), docker.auth.INDEX_NAME: ("hub", "pw")}
+    assert login_with(given, lambda host: ("stored", f"for {host}"))(host) == expected
 
 
 def test_nothing_stored_is_anonymous() -> None:
