@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import click
 from imagekit import metadata, profile, steps, tagging
 from imagekit import site as site_file
 from imagekit.commands import progress
-from imagekit.commands.options import set_option, site_option
+from imagekit.commands.options import engine_option, set_option, site_option
 from imagekit.document import quote
 from imagekit.errors import InputError, Message
 from imagekit.events import Emit
@@ -48,11 +49,13 @@ class _How:
 
     Attributes:
         settings: the options that decide about plans and places, to be said again.
+        address: the engine's, as it was written; empty for the one that is found.
     """
 
     tags: tuple[str, ...]
     settings: tuple[str, ...]
     place: Site
+    address: str
     no_cache: bool
     pull: bool
     jobs: int
@@ -70,6 +73,7 @@ class _How:
 )
 @set_option
 @site_option
+@engine_option
 @click.option("--no-cache", is_flag=True, help="Run every step again.")
 @click.option("--pull", is_flag=True, help="Fetch the base image again.")
 @click.option(
@@ -93,6 +97,7 @@ def command(
     tags: tuple[str, ...],
     overrides: tuple[str, ...],
     site: str,
+    address: str,
     no_cache: bool,
     pull: bool,
     jobs: int,
@@ -112,9 +117,11 @@ def command(
     wanted = _decide(profiles, overrides)
     settings = [part for override in overrides for part in ("--set", override)]
     settings += ["--site", site] if site else []
+    settings += ["--engine", address] if address else []
     today = datetime.now(timezone.utc).date()
     named = tuple(tagging.of_run(tag, _version(), today) for tag in tags)
-    how = _How(named, tuple(settings), site_file.load(site), no_cache, pull, jobs, style)
+    place = site_file.load(site)
+    how = _How(named, tuple(settings), place, address, no_cache, pull, jobs, style)
     if step is not None:
         if len(wanted) > 1 or tags or file:
             raise click.UsageError("--before is for one profile, without --tag or --metadata-file")
@@ -170,12 +177,12 @@ def _build(wanted: Sequence[_Wanted], how: _How, file: Path | None) -> None:
     from imagekit.proxies import check  # noqa: PLC0415
     from imagekit.several import build_all  # noqa: PLC0415
 
-    check(how.place, resolve().url)
-    with closing(connect()) as engine:
+    check(how.place, resolve(how.address).url)
+    with closing(connect(how.address)) as engine:
         with progress.show_several(how.style, [one.profile.name for one in wanted]) as emits:
             jobs = [_job(one, how, emits[one.profile.name]) for one in wanted]
             room.check(engine, [(job.plan, job.on_event) for job in jobs])
-            outcomes = build_all(engine, connect, jobs, how.jobs)
+            outcomes = build_all(engine, partial(connect, how.address), jobs, how.jobs)
         builds = [(o.job.plan, o.result) for o in outcomes if isinstance(o.result, Built)]
         if file is not None and len(builds) == len(outcomes):
             metadata.write(file, metadata.describe(builds, engine, _version()))
@@ -200,10 +207,10 @@ def _build_before(one: _Wanted, step: Place, how: _How) -> None:
     from imagekit.engine.endpoint import resolve  # noqa: PLC0415
     from imagekit.proxies import check  # noqa: PLC0415
 
-    check(how.place, resolve().url)
+    check(how.place, resolve(how.address).url)
     plan = one.decision.plan
     part = cut(plan, step)
-    with closing(connect()) as engine, progress.show(how.style, plan.profile) as on_event:
+    with closing(connect(how.address)) as engine, progress.show(how.style, plan.profile) as on_event:
         image_id = build_cut(engine, part, _job(one, how, on_event))
     click.echo(f"to look into it: docker run --rm -it --entrypoint bash {part.tag}", err=True)
     click.echo(f"{image_id} {part.tag}")

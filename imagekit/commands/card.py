@@ -7,14 +7,15 @@ from dataclasses import asdict
 
 import click
 
-from imagekit.commands.options import json_option
+from imagekit.commands.options import engine_option, json_option
 
 
 @click.command()
 @click.argument("name", metavar="PERSON")
 @click.option("--passwords", is_flag=True, help="Say the passwords, too.")
+@engine_option
 @json_option
-def command(name: str, passwords: bool, as_json: bool) -> None:
+def command(name: str, passwords: bool, address: str, as_json: bool) -> None:
     """Say how a person logs in.
 
     JSON: {"version": 1, "name", "profile", "state", "url", "ssh", "jupyter", "vnc",
@@ -27,7 +28,7 @@ def command(name: str, passwords: bool, as_json: bool) -> None:
     from imagekit.run.card import card  # noqa: PLC0415
 
     people.check_name(name)
-    engine = connect()
+    engine = connect(address)
     person = people.must_find(engine, name)
     secrets = people.read_secrets(engine, person) if passwords else None
     shown = card(person)

@@ -17,6 +17,13 @@ set_option = click.option(
 site_option = click.option(
     "--site", metavar="FILE", default="", help="A site file instead of the one that is found."
 )
+engine_option = click.option(
+    "--engine",
+    "address",
+    metavar="ADDRESS",
+    default="",
+    help="The engine: ssh://me@server, tcp://…, unix://…, or a docker context's name.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 gpu_option = click.option(
     "--gpu",

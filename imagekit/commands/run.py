@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +11,9 @@ import click
 from imagekit import names, pem, profile
 from imagekit import site as site_file
 from imagekit.commands import fits, progress
-from imagekit.commands.options import profile_argument, set_option, site_option
+from imagekit.commands.options import engine_option, profile_argument, set_option, site_option
 from imagekit.container import check_gpus, generate_secrets
+from imagekit.engine import endpoint
 from imagekit.errors import InputError, Message, WorkFailedError
 from imagekit.plan.resolve import resolve
 
@@ -27,6 +27,7 @@ _PUBLIC_KEY = ("ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-")
 @click.option("--gpus", metavar="all|UUID,…", default="", help="Give the container these GPUs.")
 @set_option
 @site_option
+@engine_option
 @progress.option
 def command(
     profile_: str,
@@ -35,6 +36,7 @@ def command(
     gpus: str,
     overrides: tuple[str, ...],
     site: str,
+    address: str,
     style: str,
 ) -> None:
     """Start a container for a person.
@@ -47,7 +49,7 @@ def command(
     keys = _public_keys(key)
     certificate = _certificate(place)
     check_gpus(gpus)
-    if gpus and _engine_is_here():
+    if gpus and _engine_is_here(address):
         misfits = list(fits.refusal(plan, fits.present("", "")))
         if misfits:
             raise InputError(misfits)
@@ -60,7 +62,7 @@ def command(
     from imagekit.run.start import Request, resume, start  # noqa: PLC0415
 
     people.check_name(name)
-    engine = connect()
+    engine = connect(address)
     reference = names.tags(plan)[1]
     image = images.find(engine, reference)
     if image is None:
@@ -80,9 +82,9 @@ def command(
         click.echo(line)
 
 
-def _engine_is_here() -> bool:
+def _engine_is_here(address: str) -> bool:
     """Whether this host's GPUs are those that the engine can give."""
-    return os.environ.get("DOCKER_HOST", "unix:").startswith("unix:")
+    return endpoint.resolve(address).url.startswith("unix:")
 
 
 def _certificate(place: site_file.Site) -> dict[str, str]:

@@ -6,7 +6,7 @@ import click
 
 from imagekit import names, profile
 from imagekit.commands import progress
-from imagekit.commands.options import json_option, set_option
+from imagekit.commands.options import engine_option, json_option, set_option
 from imagekit.container import check_gpus
 from imagekit.plan.resolve import resolve
 
@@ -17,6 +17,7 @@ from imagekit.plan.resolve import resolve
 @click.option("--only", metavar="CHECK", multiple=True, help="Only this check; may be repeated.")
 @click.option("--gpus", metavar="all|UUID,…", default="", help="Give the container these GPUs.")
 @set_option
+@engine_option
 @json_option
 @progress.option
 def command(
@@ -25,6 +26,7 @@ def command(
     only: tuple[str, ...],
     gpus: str,
     overrides: tuple[str, ...],
+    address: str,
     as_json: bool,
     style: str,
 ) -> int:
@@ -46,8 +48,9 @@ def command(
     from imagekit.engine.connection import connect  # noqa: PLC0415
 
     check_names(only)
+    engine = connect(address)
     with progress.show(style, profile_ or image) as on_event:
-        report = run_checks(connect(), reference, only=only, gpus=gpus, on_event=on_event)
+        report = run_checks(engine, reference, only=only, gpus=gpus, on_event=on_event)
     if as_json:
         click.echo(report.to_json())
     else:

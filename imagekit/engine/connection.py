@@ -55,16 +55,17 @@ class Engine:
         self.client.close()
 
 
-def connect(url: str | None = None) -> Engine:
+def connect(asked: str = "") -> Engine:
     """Connect to the engine that the docker command line would use.
 
     Args:
-        url: an address that takes precedence over the environment and the contexts.
+        asked: an address such as ``ssh://me@server``, or a docker context's name, which
+            takes precedence over the environment and the current context.
 
     Raises:
         EngineError: there is none, we may not use it, or it is too old.
     """
-    endpoint = resolve(url)
+    endpoint = resolve(asked)
     where = f"{endpoint.url} ({endpoint.found})"
     with in_words(where):
         knock(endpoint.url)

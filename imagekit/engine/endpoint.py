@@ -19,6 +19,7 @@ from typing import Any
 from imagekit.errors import EngineError, Message
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+_DEFAULT = "default"  # docker's name for no context
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +54,26 @@ class Endpoint:
     tls: Tls | None = None
 
 
-def resolve(url: str | None = None, env: Mapping[str, str] = os.environ) -> Endpoint:
+def resolve(asked: str = "", env: Mapping[str, str] = os.environ) -> Endpoint:
     """The address of the engine that is meant.
 
     Args:
-        url: an address that was asked for; None or empty to look for one.
+        asked: an address (``ssh://me@server``), or a docker context's name; empty to look
+            for one. ``default`` overlooks the current context, as it does for docker.
         env: the environment.
 
     Raises:
         EngineError: the context that is named does not exist or cannot be read.
     """
-    if url:
-        return Endpoint(url, "as asked for", _tls_of_env(env, url))
+    if "://" in asked:
+        return Endpoint(asked, "as asked for", _tls_of_env(env, asked))
+    folder = Path(env.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    if asked not in {"", _DEFAULT}:
+        return _of_context(folder, asked)
     if host := env.get("DOCKER_HOST"):
         return Endpoint(host, "DOCKER_HOST", _tls_of_env(env, host))
-    folder = Path(env.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    name, origin = _context_name(folder, env)
-    if name not in {"", "default"}:
+    name, origin = ("", "") if asked else _context_name(folder, env)
+    if name not in {"", _DEFAULT}:
         return _of_context(folder, name, origin)
     return Endpoint(DEFAULT_SOCKET, "the default socket", _tls_of_env(env, DEFAULT_SOCKET))
 
@@ -106,8 +110,11 @@ def _context_name(folder: Path, env: Mapping[str, str]) -> tuple[str, str]:
     return str(config.get("currentContext") or ""), str(path)
 
 
-def _of_context(folder: Path, name: str, origin: str) -> Endpoint:
-    """The engine of a context (docker/cli, ``cli/context/store``: folders are named by SHA-256)."""
+def _of_context(folder: Path, name: str, origin: str = "") -> Endpoint:
+    """The engine of a context (docker/cli, ``cli/context/store``: folders are named by SHA-256).
+
+    ``origin`` is what named the context; empty when it was asked for.
+    """
     identity = hashlib.sha256(name.encode()).hexdigest()
     meta = folder / "contexts" / "meta" / identity / "meta.json"
     data = _read(meta)
@@ -129,7 +136,8 @@ def _of_context(folder: Path, name: str, origin: str) -> Endpoint:
     tls = None
     if files.is_dir() and not host.startswith(("unix://", "ssh://")):
         tls = _tls_of_folder(files, verify=not docker.get("SkipTLSVerify"))
-    return Endpoint(host, f"docker context {name!r}, from {origin}", tls)
+    found = f"docker context {name!r}"
+    return Endpoint(host, f"{found}, from {origin}" if origin else found, tls)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

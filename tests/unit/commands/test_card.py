@@ -32,7 +32,7 @@ def has(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             "zhang", "id", "image", "running", "x", "lab", "127.0.0.1", ports, 6010
         )
         given = {"password": "", "desktop_password": "", **secrets}
-        monkeypatch.setattr(connection, "connect", lambda: None)
+        monkeypatch.setattr(connection, "connect", lambda _address: None)
         monkeypatch.setattr(people, "must_find", lambda *_: person)
         monkeypatch.setattr(people, "read_secrets", lambda *_: Secrets(**given))
 

@@ -61,7 +61,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, dict
             return Report(results)
 
         monkeypatch.setattr(runner, "run_checks", run_checks)
-        monkeypatch.setattr(connection, "connect", object)
+        monkeypatch.setattr(connection, "connect", lambda _address: object())
         return calls
 
     return answers

@@ -44,6 +44,21 @@ def test_an_address_goes_before_everything(config: Path) -> None:
     )
 
 
+def test_a_contexts_name_may_be_asked_for(config: Path) -> None:
+    env = {"DOCKER_HOST": "unix:///b", "DOCKER_CONFIG": str(config)}
+    found = resolve("near", env)
+    assert (found.url, found.found) == ("unix:///run/near.sock", "docker context 'near'")
+    with pytest.raises(EngineError, match=r"^there is no docker context 'gone'"):
+        resolve("gone", env)
+
+
+def test_the_default_that_is_asked_for_overlooks_the_current_context(config: Path) -> None:
+    (config / "config.json").write_text('{"currentContext": "far"}')
+    env = {"DOCKER_CONTEXT": "near", "DOCKER_CONFIG": str(config)}
+    assert resolve("default", env).url == DEFAULT_SOCKET
+    assert resolve("default", {**env, "DOCKER_HOST": "unix:///b"}).url == "unix:///b"
+
+
 def test_current_context_with_its_certificates(config: Path) -> None:
     (config / "config.json").write_text('{"currentContext": "far"}')
     found = resolve(env={"DOCKER_CONFIG": str(config)})
