@@ -35,6 +35,11 @@ _START = (
     "start it (systemctl start docker), name another one with DOCKER_HOST, "
     "or run `make engine` in imagekit's checkout"
 )
+_SSH_HINT = (
+    "`ssh HOST docker version` has to work first, with a key and a host that is in known_hosts"
+)
+_TLS_HINT = "check DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, or the context's certificates"
+_WANTS_TLS = "HTTP request to an HTTPS server"  # Go's net/http, to whoever speaks plainly
 _MAX_TEXT = 600  # characters of an engine's message that a person gets to see
 
 
@@ -112,18 +117,23 @@ def _explain(where: str, error: BaseException) -> tuple[str, str]:  # noqa: PLR0
         case socket.gaierror():
             return f"the host's name is not known: {error.strerror}", "check DOCKER_HOST"
         case ssl.SSLError():
-            return f"TLS failed: {error}", "check DOCKER_TLS_VERIFY and DOCKER_CERT_PATH"
+            return f"TLS failed: {error}", _TLS_HINT
         case paramiko.SSHException():
-            return f"ssh failed: {error}", "try `ssh HOST docker version` first"
+            return f"ssh failed: {error}", _SSH_HINT
+        case paramiko.ssh_exception.NoValidConnectionsError():
+            return "nothing answers there", _SSH_HINT
         case docker.errors.InvalidVersion():
             return f"this engine is too old: {error}", "imagekit needs Docker Engine 20.10 or newer"
         case docker.errors.APIError():
             text = shorten(str(error.explanation or error))
-            return f"the engine answered {error.status_code}: {text}", disk_full(text)
+            hint = _TLS_HINT if _WANTS_TLS in text else disk_full(text)
+            return f"the engine answered {error.status_code}: {text}", hint
         case TimeoutError() | requests.Timeout() | urllib3.exceptions.TimeoutError():
             return "the engine did not answer in time", ""
         case ConnectionError() | urllib3.exceptions.ProtocolError():
-            return f"the engine closed the connection: {error}", "its own log says why"
+            far = where.startswith("ssh://")
+            hint = _SSH_HINT if far else "its own log says why"
+            return f"the engine closed the connection: {error}", hint
     return "", ""
 
 

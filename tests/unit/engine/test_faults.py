@@ -37,6 +37,20 @@ def test_words(error: Exception, expected: str) -> None:
     assert expected in str(fault("e", error))
 
 
+def test_nobody_behind_an_ssh_address() -> None:
+    refused = paramiko.ssh_exception.NoValidConnectionsError(
+        {("192.0.2.1", 22): ConnectionRefusedError(111, "Connection refused")}
+    )
+    assert "e: nothing answers there\n  hint: `ssh HOST docker" in str(fault("e", refused))
+
+
+@pytest.mark.parametrize(
+    ("where", "hint"), [("ssh://h (DOCKER_HOST)", "`ssh HOST docker"), ("unix:///s", "its own log")]
+)
+def test_a_closed_connection_over_ssh_has_another_reason(where: str, hint: str) -> None:
+    assert f"hint: {hint}" in str(fault(where, ConnectionResetError(104, "reset")))
+
+
 def test_the_cause_is_found_however_it_is_wrapped() -> None:
     inner = FileNotFoundError(2, "No such file")
     wrapped = requests.ConnectionError(
