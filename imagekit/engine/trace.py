@@ -84,7 +84,6 @@ class _Step:
     since: float = 0.0  # when the run was first seen, by our clock
     started: float = 0.0  # by the engine's clock
     completed: float = 0.0
-    running: bool = False
     done: bool = False
     told: bool = False
     partial: dict[int, bytearray] = field(default_factory=dict)  # by output stream
@@ -104,6 +103,7 @@ class Trace:
         self._emit = emit
         self._clock = clock
         self._steps: dict[str, _Step] = {}
+        self._running: dict[str, _Step] = {}
         self._failed: tuple[_Step, str] | None = None
         self._warnings: set[str] = set()
         self._misfit = ""
@@ -117,7 +117,7 @@ class Trace:
     @property
     def running(self) -> tuple[str, ...]:
         """The names of the steps that run now, told or not."""
-        return tuple(step.name for step in self._steps.values() if step.running)
+        return tuple(step.name for step in self._running.values())
 
     @property
     def misfit(self) -> str:
@@ -176,8 +176,9 @@ class Trace:
         started = _seconds(vertex.started)
         if step.done and started > step.completed:
             step.run, step.done, step.told, step.quiet = step.run + 1, False, False, True
-        if not step.done and not step.running:
-            step.running, step.started, step.since = True, started, self._clock()
+        if not step.done and vertex.digest not in self._running:
+            self._running[vertex.digest] = step
+            step.started, step.since = started, self._clock()
             if not step.quiet:
                 self._tell(step)
 
@@ -193,12 +194,16 @@ class Trace:
         if broken or not step.quiet or seconds >= _QUIET_SECONDS:
             self._tell(step)
         self._flush(step)
-        step.done, step.running = True, False
+        step.done = True
+        self._running.pop(vertex.digest, None)
         if step.told:
             self._emit(StepFinished(step.id, seconds, vertex.cached, vertex.error))
             self._runs.append(StepRun(step.name, seconds, vertex.cached))
         if broken and self._failed is None:
             self._failed = (step, vertex.error)
+        else:
+            step.tail.clear()
+        step.progress.clear()
 
     def _log(self, log: VertexLog) -> None:
         step = self._steps.get(log.vertex)
@@ -256,8 +261,8 @@ class Trace:
     def _tell_slow(self) -> None:
         """Tell the quiet runs that have become worth it."""
         now = self._clock()
-        for step in self._steps.values():
-            if step.running and not step.told and now - step.since >= _QUIET_SECONDS:
+        for step in self._running.values():
+            if not step.told and now - step.since >= _QUIET_SECONDS:
                 self._tell(step)
 
     def _tell(self, step: _Step) -> None:

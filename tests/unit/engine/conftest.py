@@ -8,7 +8,7 @@ import select
 import socketserver
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -27,7 +27,7 @@ IMAGE = "sha256:" + "a" * 64
 class Answer:
     """How a stream goes: its pieces, and how it ends."""
 
-    chunks: Sequence[bytes] = ()
+    chunks: Iterable[bytes] = ()
     end: str = "clean"  # clean, cut, silence
     status: int = 200
 
