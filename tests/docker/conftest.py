@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,14 @@ def cli() -> Cli:
 def image(engine: Engine, cli: Cli) -> str:
     """The id of the profile's image, built by the command line."""
     return cli("build", PROFILE, "--progress", "plain").stdout.split()[0]
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT as a person's terminal gives it; a shell's background jobs have it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

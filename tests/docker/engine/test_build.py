@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import uuid
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -145,14 +144,6 @@ def test_silent_step_is_cancelled(engine: Engine, tiny_base: str) -> None:
     with pytest.raises(EngineError, match=rf"said nothing for 2 s; running: .*{seconds}"):
         build(engine, context(tiny_base, f"RUN sleep {seconds}"), idle_timeout=2)
     assert gone(seconds)
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """SIGINT as a person's terminal gives it; a shell's background jobs have it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("interruptible")
