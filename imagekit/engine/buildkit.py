@@ -26,7 +26,7 @@ from imagekit.engine.failures import build_failure, no_platform
 from imagekit.engine.faults import RAW
 from imagekit.engine.services import docker_login, login_with
 from imagekit.engine.session import Session
-from imagekit.engine.stream import IdleError, RefusedError, post
+from imagekit.engine.stream import IdleError, LostError, RefusedError, post
 from imagekit.engine.trace import StepRun, Trace
 from imagekit.errors import EngineError, Message
 from imagekit.events import Emit, ignore
@@ -150,9 +150,9 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
                 image_id = _follow(engine, stream, trace, platform)
         except RefusedError as error:
             raise build_failure(engine.where, error.text, trace.failed, refused=error) from error
-        except IdleError as error:
+        except LostError as error:
             cancel(engine, build_id)
-            raise _stuck(engine, error, trace) from error
+            raise _lost(error, trace) from error
         except BaseException:
             cancel(engine, build_id)
             raise
@@ -205,16 +205,15 @@ def _prove(engine: Engine, image_id: str, tags: Sequence[str], platform: str) ->
             raise no_platform(engine.where, platform, what)
 
 
-def _stuck(engine: Engine, error: IdleError, trace: Trace) -> EngineError:
+def _lost(error: LostError, trace: Trace) -> EngineError:
     """``error`` with what was going on."""
-    steps = ", ".join(trace.running) or "no step has started"
-    return EngineError(
-        Message(
-            engine.where,
-            f"{error.messages[0].what}; running: {steps}",
-            "the build was cancelled; a step that is silent for long needs a longer idle time-out",
-        )
-    )
+    (said,) = error.messages
+    steps = ", ".join(trace.running) or "no step"
+    again = "building again continues from the engine's cache"
+    if isinstance(error, IdleError):
+        again = "the build was cancelled; a step that is silent for long needs a longer time-out"
+    hint = "; ".join(filter(None, (said.hint, again)))
+    return EngineError(Message(said.where, f"{said.what}; running: {steps}", hint))
 
 
 def cancel(engine: Engine, build_id: str, timeout: float = _CANCEL_TIMEOUT) -> None:

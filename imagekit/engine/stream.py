@@ -32,7 +32,11 @@ class RefusedError(EngineError):
         super().__init__(Message(where, what, disk_full(text)))
 
 
-class IdleError(EngineError):
+class LostError(EngineError):
+    """The connection to the engine broke."""
+
+
+class IdleError(LostError):
     """The engine said nothing for too long."""
 
 
@@ -63,7 +67,8 @@ def post(  # noqa: PLR0913 - an HTTP request has that many parts
     Raises:
         RefusedError: the status is not 2xx.
         IdleError: ``idle_timeout`` passed without a byte.
-        EngineError: the connection broke, or the answer is not JSON.
+        LostError: the connection broke.
+        EngineError: the answer is not JSON.
     """
     api = engine.client.api
     try:
@@ -131,10 +136,10 @@ def _garbage(engine: Engine, line: bytes) -> EngineError:
     )
 
 
-def _lost(engine: Engine, error: Exception, idle_timeout: float) -> EngineError:
+def _lost(engine: Engine, error: Exception, idle_timeout: float) -> LostError:
     if is_timeout(error):
         return IdleError(Message(engine.where, f"the engine said nothing for {idle_timeout:g} s"))
-    return fault(engine.where, error)
+    return LostError(fault(engine.where, error).messages)
 
 
 def _refusal(engine: Engine, response: requests.Response) -> RefusedError:

@@ -1,4 +1,4 @@
-"""Ctrl-C in a real `imagekit build`, in the middle of a step that would take for ever."""
+"""A real `imagekit build` is stopped in the middle of a step that would take for ever."""
 
 from __future__ import annotations
 
@@ -66,8 +66,17 @@ def profile(engine: Engine, tiny_base: str, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_ctrl_c_stops_at_once_and_leaves_nothing(
-    engine: Engine, profile: str, black_hole: BlackHole, tmp_path: Path
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)],
+)
+def test_a_stopped_build_ends_at_once_and_leaves_nothing(  # noqa: PLR0917 - fixtures
+    engine: Engine,
+    profile: str,
+    black_hole: BlackHole,
+    tmp_path: Path,
+    how: signal.Signals,
+    code: int,
 ) -> None:
     site = tmp_path / "site.yaml"
     site.write_text(f"site: 1\nmirrors: {{apt: {black_hole.url}}}\n")
@@ -83,13 +92,13 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing(
         )
         try:
             caller, _ = black_hole.listener.accept()  # the step runs, and waits for us
-            process.send_signal(signal.SIGINT)
-            assert process.wait(SOON) == 130
+            process.send_signal(how)
+            assert process.wait(SOON) == code
         finally:
             process.kill()
             process.wait()
         said.seek(0)
-        assert said.read().endswith("\ninterrupted\n")
+        assert said.read().endswith("\ninterrupted\n") is (code == 130)
     with caller:
         caller.settimeout(SOON)
         while caller.recv(65536):  # what it asked; then the engine ends the step

@@ -21,7 +21,7 @@ from imagekit.engine.protocol.control_pb2 import (
     VertexWarning,
 )
 from imagekit.errors import EngineError, InputError, NetworkError
-from imagekit.events import Event, StepLog
+from imagekit.events import Event
 
 if TYPE_CHECKING:
     from imagekit.engine.connection import Engine
@@ -148,6 +148,30 @@ def test_early_end_is_never_success(
     ]
     fake.builds(*messages[:pieces], end=end)
     with pytest.raises(EngineError):
+        build(engine, CONTEXT)
+
+
+@pytest.mark.parametrize("end", ["clean", "cut"])
+@pytest.mark.parametrize("point", range(1, 21))
+def test_cut_anywhere_is_a_failure_and_not_tried_again(
+    fake: FakeEngine, engine: Engine, point: int, end: str
+) -> None:
+    fake.has(fake.IMAGE)
+    fake.has("a:1")
+    records = (running(), running(log=f"writing image {fake.IMAGE}\n".encode()), done())
+    messages = [*map(fake.trace, records), fake.result()]
+    whole = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+    fake.builds(whole[: (len(whole) - 2) * point // 20], end=end)
+    with pytest.raises(EngineError):
+        build(engine, CONTEXT, tags=["a:1"])
+    assert fake.asked.count(("POST", "/build")) == 1
+
+
+def test_broken_connection_names_the_step(fake: FakeEngine, engine: Engine) -> None:
+    fake.builds(fake.trace(running()), end="cut")
+    with pytest.raises(
+        EngineError, match=r"(?s)closed the connection.*; running: RUN make\n.*cache"
+    ):
         build(engine, CONTEXT)
 
 
@@ -283,11 +307,21 @@ def test_large_secret_is_refused_at_once(fake: FakeEngine, engine: Engine) -> No
     assert ("POST", "/session") not in fake.asked
 
 
-def test_interrupt_cancels_and_leaves_nothing(fake: FakeEngine, engine: Engine) -> None:
-    fake.builds(fake.trace(running(log=b"hello\n")), end="silence")
+@pytest.mark.parametrize("moment", range(20))
+def test_interrupt_cancels_and_leaves_nothing(
+    fake: FakeEngine, engine: Engine, moment: int
+) -> None:
+    names = [f"RUN {number}" for number in range(7)]
+    records = [
+        record for name in names for record in (running(name), running(name, b"a\n"), done(name))
+    ]
+    fake.builds(*map(fake.trace, records), end="silence")
+    seen = 0
 
     def interrupt(event: Event) -> None:
-        if isinstance(event, StepLog):
+        nonlocal seen
+        seen += 1
+        if seen > moment:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
