@@ -92,6 +92,7 @@ def build(engine: Engine, plan: Plan, site: Site, options: Options, on_event: Em
         EngineError: the engine cannot do it, or no base is to be had.
         NetworkError: a registry failed.
     """
+    buildkit.require(engine)
     base = bases.obtain(engine, plan.os, site, fresh=options.pull, on_event=on_event)
     return build_on(engine, base, Job(plan, site, options, on_event))
 

@@ -76,7 +76,12 @@ class _Crew:
         self._bugs: list[BaseException] = []
 
     def prepare(self) -> None:
-        """Have the bases; jobs without one have failed."""
+        """Have the bases; jobs without one have failed.
+
+        Raises:
+            EngineError: the engine cannot build at all.
+        """
+        buildkit.require(self._engine)
         found: dict[tuple[Os, Site], Base | ImagekitError] = {}
         for index, job in enumerate(self._jobs):
             key = (job.plan.os, job.site)

@@ -56,6 +56,22 @@ class BuildResult:
     seconds: float
 
 
+def require(engine: Engine) -> None:
+    """Raise unless the engine can build, which is worth knowing before a base is fetched.
+
+    Raises:
+        EngineError: it has no BuildKit.
+    """
+    if not engine.buildkit:
+        raise EngineError(
+            Message(
+                engine.where,
+                f"this engine ({engine.version}) does not build with BuildKit",
+                "use Docker Engine 20.10 or newer",
+            )
+        )
+
+
 def build(  # noqa: PLR0913 - what a build can be told, each by name
     engine: Engine,
     context: Context,
@@ -109,14 +125,7 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
         InputError: a secret is too large, or the platform is none.
     """
     platform = platforms.normalize(platform) if platform else ""
-    if not engine.buildkit:
-        raise EngineError(
-            Message(
-                engine.where,
-                f"this engine ({engine.version}) does not build with BuildKit",
-                "use Docker Engine 20.10 or newer",
-            )
-        )
+    require(engine)
     began = time.monotonic()
     build_id = build_id or uuid.uuid4().hex
     params = [

@@ -63,7 +63,7 @@ def connect(asked: str = "") -> Engine:
             takes precedence over the environment and the current context.
 
     Raises:
-        EngineError: there is none, we may not use it, or it is too old.
+        EngineError: there is none, we may not use it, it is too old, or it is Podman.
     """
     endpoint = resolve(asked)
     where = f"{endpoint.url} ({endpoint.found})"
@@ -73,6 +73,7 @@ def connect(asked: str = "") -> Engine:
         # is always something to close; the second one speaks the engine's own version.
         with closing(_client(endpoint, ".".join(map(str, OLDEST_API)))) as client:
             facts = client.version(api_version=False)
+            _check_product(where, facts)
             api = _check_version(where, facts)
         with ExitStack() as keep:
             client = keep.enter_context(closing(_client(endpoint, api)))
@@ -121,6 +122,25 @@ def knock(url: str) -> None:
             probe.connect(address.removeprefix("http+unix://"))
 
 
+def _check_product(where: str, facts: dict[str, Any]) -> None:
+    """Raise where the answer is not a Docker Engine's own.
+
+    Podman speaks the engine's API without BuildKit: it answers 404 to ``/session`` and
+    ``/build/cancel`` and sends no trace (tried with 4.3.1). docs/engine.md has the list.
+
+    Raises:
+        EngineError: it is Podman.
+    """
+    for part in facts.get("Components") or ():
+        if part.get("Name") == "Podman Engine":
+            what = (
+                f"this is Podman {part.get('Version', '')}, which has no BuildKit: no build "
+                "secrets (certificates, mirrors), no registry logins, no cancelling"
+            )
+            hint = "use a Docker Engine, rootless or not; docs/engine.md says what Podman lacks"
+            raise EngineError(Message(where, what, hint))
+
+
 def _check_version(where: str, facts: dict[str, Any]) -> str:
     """The newest API version of an engine that is new enough.
 
@@ -149,7 +169,7 @@ def _has_buildkit(client: docker.DockerClient, facts: dict[str, Any]) -> bool:
     ``Builder-Version: 2`` in the answer to a ping says that it is even the default
     (API reference, ``GET /_ping``). Engine 20.10 on Linux does not say so but has it:
     the parameter exists since API 1.38, and Docker's own engine is recognised by its
-    component's name. Podman's imitation calls itself otherwise and ignores the parameter.
+    component's name. Others may ignore the parameter.
     """
     api = client.api
     ping = api.get(f"{api.base_url}/_ping", timeout=_TIMEOUT)

@@ -13,7 +13,7 @@ from imagekit.bases import Base
 from imagekit.build import Built, Job, Options
 from imagekit.engine import buildkit, images
 from imagekit.engine.trace import StepRun
-from imagekit.errors import InputError, WorkFailedError
+from imagekit.errors import EngineError, InputError, Message, WorkFailedError
 from imagekit.events import Event, Notice, ignore
 from imagekit.plan.model import Plan
 from imagekit.render import render
@@ -69,6 +69,7 @@ def plan(planned: Callable[[str], Plan]) -> Plan:
 def engine(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Engine:
     scripted = Engine(plan)
     monkeypatch.setattr(bases, "obtain", scripted.obtain)
+    monkeypatch.setattr(buildkit, "require", lambda _engine: None)
     monkeypatch.setattr(buildkit, "build", scripted.build)
     monkeypatch.setattr(images, "find", scripted.find)
     monkeypatch.setattr(images, "tag", scripted.tag)
@@ -127,6 +128,16 @@ def test_a_step_that_a_build_does_not_have_is_refused_with_those_that_it_has(pla
     assert str(refused.value).startswith(
         "x: has no step image 99/99\n  hint: known: base 2/2, image 1/"
     )
+def test_an_engine_without_buildkit_is_refused_before_a_base_is_fetched(
+    engine: Engine, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_engine: object) -> None:
+        raise EngineError(Message("engine", "no BuildKit"))
+
+    monkeypatch.setattr(buildkit, "require", refuse)
+    monkeypatch.setattr(bases, "obtain", None)
+    with pytest.raises(EngineError, match="no BuildKit"):
+        build.build(ENGINE, plan, Site(), Options(), ignore)
 
 
 def test_the_place_does_not_change_the_context(engine: Engine, plan: Plan) -> None:

@@ -37,7 +37,7 @@ def test_containerd_store_is_probed(fake: FakeEngine) -> None:
 
 @pytest.mark.parametrize(
     ("component", "header", "expected"),
-    [("Engine", "", True), ("Podman Engine", "", False), ("Podman Engine", "2", True)],
+    [("Engine", "", True), ("Other", "", False), ("Other", "2", True)],
 )
 def test_buildkit(fake: FakeEngine, component: str, header: str, expected: bool) -> None:
     fake.version["Components"] = [{"Name": component}]
@@ -45,6 +45,13 @@ def test_buildkit(fake: FakeEngine, component: str, header: str, expected: bool)
     engine = fake.connect()
     assert engine.buildkit is expected
     engine.close()
+
+
+def test_podman_is_refused_at_once(fake: FakeEngine) -> None:
+    fake.version["Components"] = [{"Name": "Podman Engine", "Version": "4.3.1"}]
+    with pytest.raises(EngineError, match=r"(?s)this is Podman 4\.3\.1.*hint: .*docs/engine\.md"):
+        fake.connect()
+    assert fake.asked == [("GET", "/version")]
 
 
 def test_no_socket(tmp_path: Path) -> None:
