@@ -110,6 +110,8 @@ def _explain(where: str, error: BaseException) -> tuple[str, str]:  # noqa: PLR0
     match error:
         case PermissionError():
             return _denied(where)
+        case FileNotFoundError() if where.startswith("ssh://"):
+            return f"ssh needs {error.filename}, which is not there", _SSH_HINT
         case FileNotFoundError():
             return "there is no such socket", _START
         case ConnectionRefusedError():

@@ -85,6 +85,12 @@ def test_a_stranger_is_not_let_in(server: Sshd, home: Path) -> None:
         connect(server.url)
 
 
+def test_a_key_that_is_not_there_is_named(server: Sshd, home: Path) -> None:
+    identify(home, server, "lost")
+    with pytest.raises(EngineError, match=r"(?s)/lost.*hint: `ssh HOST docker version`"):
+        connect(server.url)
+
+
 def test_a_login_without_docker(server: Sshd, home: Path) -> None:
     allowed = server.folder / "known.pub"
     key = allowed.read_text()
