@@ -210,7 +210,10 @@ def _build_before(one: _Wanted, step: Place, how: _How) -> None:
     check(how.place, resolve(how.address).url)
     plan = one.decision.plan
     part = cut(plan, step)
-    with closing(connect(how.address)) as engine, progress.show(how.style, plan.profile) as on_event:
+    with (
+        closing(connect(how.address)) as engine,
+        progress.show(how.style, plan.profile) as on_event,
+    ):
         image_id = build_cut(engine, part, _job(one, how, on_event))
     click.echo(f"to look into it: docker run --rm -it --entrypoint bash {part.tag}", err=True)
     click.echo(f"{image_id} {part.tag}")

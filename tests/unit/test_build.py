@@ -52,7 +52,12 @@ class Engine:
         assert ref == "sha256:image"
         if self.labels is None:
             return None
-        facts = {"id": ref, "digests": ("r/x@sha256:d",), "os": "linux", "architecture": "arm64"}
+        facts = {
+            "id": ref,
+            "repo_digests": ("r/x@sha256:d",),
+            "os": "linux",
+            "architecture": "arm64",
+        }
         return SimpleNamespace(labels=self.labels, size=1234, **facts)
 
     def tag(self, engine: object, image_id: str, refs: list[str]) -> None:  # noqa: ARG002
@@ -128,6 +133,8 @@ def test_a_step_that_a_build_does_not_have_is_refused_with_those_that_it_has(pla
     assert str(refused.value).startswith(
         "x: has no step image 99/99\n  hint: known: base 2/2, image 1/"
     )
+
+
 def test_an_engine_without_buildkit_is_refused_before_a_base_is_fetched(
     engine: Engine, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,9 +14,8 @@ from imagekit.engine.buildkit import build
 from imagekit.engine.connection import Engine, connect
 from imagekit.errors import EngineError
 from imagekit.events import Event, StepLog
-from tests.docker.support import gone
 from tests.docker.engine.sshd import Sshd, sshd
-from tests.docker.support import missing
+from tests.docker.support import gone, missing
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ ERRORS = {
 
 
 class Engine:
-    version, api_version, store = "28.5.2", "1.51", "overlay2"
+    version, api_version, store, buildkit = "28.5.2", "1.51", "overlay2", True
 
     def close(self) -> None:
         pass
