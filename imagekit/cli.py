@@ -31,6 +31,7 @@ VERBS = {
     "run": "Start a container for a person.",
     "card": "Say how a person logs in.",
     "rm": "Remove a person's container; the home stays.",
+    "gc": "Show what imagekit left in the engine, and remove it.",
 }
 
 _NAME = "imagekit"
