@@ -31,6 +31,7 @@ VERBS = {
     "run": "Start a container for a person.",
     "card": "Say how a person logs in.",
     "rm": "Remove a person's container; the home stays.",
+    "export": "Write what other tools build from: a CI matrix, a bake file.",
     "gc": "Show what imagekit left in the engine, and remove it.",
 }
 

@@ -8,7 +8,7 @@ import click
 
 from imagekit import profile
 from imagekit.commands.options import profile_argument, set_option
-from imagekit.context import DOCKERFILE
+from imagekit.context import DOCKERFILE, Context
 from imagekit.errors import InputError, Message
 from imagekit.plan.resolve import resolve
 from imagekit.render import render
@@ -34,15 +34,25 @@ def command(profile_: str, output: str | None, overrides: tuple[str, ...]) -> No
         click.echo(context.dockerfile, nl=False)
         return
     folder = Path(output)
+    write(context, folder)
+    click.echo(folder / DOCKERFILE)
+
+
+def write(context: Context, folder: Path) -> None:
+    """Write a context to a folder that is new, empty, or was rendered before.
+
+    Raises:
+        InputError: it holds other files, or cannot be written.
+    """
     try:
         if folder.exists() and not _is_ours(folder):
             hint = "give a new or empty folder"
-            raise InputError(Message(output, "holds other files; nothing was written", hint))
+            what = "holds other files; nothing was written"
+            raise InputError(Message(str(folder), what, hint))
         context.write_to(folder)
         _remove_others(folder, {file.path for file in context.files})
     except OSError as error:
-        raise InputError(Message(output, f"cannot be written: {error.strerror}")) from error
-    click.echo(folder / DOCKERFILE)
+        raise InputError(Message(str(folder), f"cannot be written: {error.strerror}")) from error
 
 
 def _is_ours(folder: Path) -> bool:
@@ -50,7 +60,7 @@ def _is_ours(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     names = {entry.name for entry in folder.iterdir()}
-    return not names or {DOCKERFILE, "settings", "build", "rootfs"} == names
+    return not names or names - {"files"} == {DOCKERFILE, "settings", "build", "rootfs"}
 
 
 def _remove_others(folder: Path, kept: set[str]) -> None:
