@@ -198,10 +198,22 @@ def own_engine(tmp_path: Path) -> Iterator[Engine]:
     if dockerd is None or os.geteuid() != 0:
         missing("engine", "a private engine needs dockerd, and root")
     address = f"unix://{tmp_path}/s"
+    # In a network of its own: an engine without a bridge begins by deleting `docker0`, whoever
+    # uses it (moby, daemon/daemon_unix.go, removeDefaultBridgeInterface).
     command = [
-        dockerd, f"--host={address}", f"--data-root={tmp_path}/data", f"--exec-root={tmp_path}/run",
-        f"--pidfile={tmp_path}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false",
-    ]  # fmt: skip
+        "unshare",
+        "--net",
+        dockerd,
+        f"--host={address}",
+        f"--data-root={tmp_path}/data",
+        f"--exec-root={tmp_path}/run",
+        f"--pidfile={tmp_path}/pid",
+        "--containerd-namespace=imagekit-test",
+        "--containerd-plugins-namespace=imagekit-test-plugins",
+        "--bridge=none",
+        "--iptables=false",
+        "--ip6tables=false",
+    ]
     log = (tmp_path / "log").open("wb")
     with log, subprocess.Popen(command, stdout=log, stderr=log) as process:
 
