@@ -246,18 +246,18 @@ STEP = """\
 """
 
 
-def step(engine: Engine, base: str, files: dict[str, str]) -> list[str]:
+def step(engine: Engine, base: str, files: dict[str, str], text: str = STEP) -> list[str]:
     """The lines that a step prints, in a container of a base with further files."""
     script = (assets.folder("templates") / "build" / "base" / "env.sh").read_text("utf-8")
-    container = engine.client.containers.create(base, ["sh", "-c", STEP])
+    container = engine.client.containers.create(base, ["sh", "-c", text])
     try:
         container.put_archive("/", archive({"build/env.sh": script, **files}))
         container.start()
         assert container.wait()["StatusCode"] == 0, container.logs().decode()
-        text: str = container.logs().decode()
+        said: str = container.logs().decode()
     finally:
         container.remove(force=True)
-    return text.splitlines()
+    return said.splitlines()
 
 
 def archive(files: dict[str, str]) -> bytes:
@@ -307,6 +307,35 @@ def test_a_step_is_told_of_nothing_where_there_is_nothing(engine: Engine, tiny_b
         r"(PIP_INDEX|PIP_TRUSTED|npm_config_reg|CONDA_|https?_proxy|.*::Proxy)", re.I
     )
     assert not [line for line in said if named.match(line)]
+
+
+# Stands in for a Python with some pip: says its version, PyPI's name, or what it is told.
+OLD_PIP = """\
+. /build/env.sh && python() {
+    case $* in
+        *--version) echo "pip VERSION from /x" ;;
+        -c*) echo https://new.example/simple ;;
+        *) echo "$*" ;;
+    esac
+} && newer_pip python
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "told", "index"),
+    [
+        ("9.0.1", "", " --index-url=https://new.example/simple"),
+        ("9.0.1", TOLD, " --index-url=http://m.example:81/simple"),
+        ("20.0.2", "", ""),
+    ],
+)
+def test_a_pip_with_an_old_name_of_pypi_is_told_the_new_one(
+    engine: Engine, tiny_base: str, version: str, told: str, index: str
+) -> None:
+    said = step(
+        engine, tiny_base, {"run/secrets/mirrors": told}, OLD_PIP.replace("VERSION", version)
+    )
+    assert said == [f"-m pip install --quiet{index} pip>=20.3"]
 
 
 @pytest.mark.parametrize("certificates", ["", "some"])

@@ -14,8 +14,9 @@
 #               proxies by what is asked for
 #     no_proxy  hosts to reach without them, with commas between
 #
-# Functions for steps: apt_upgrade, apt_install NAME…, make_locales NAME…, build_venv FOLDER,
-# and the addresses pytorch_index NAME and conda_channel NAME.
+# Functions for steps: apt_lists, apt_upgrade, apt_install NAME…, make_locales NAME…,
+# newer_pip PYTHON, build_venv FOLDER, and the addresses pytorch_index NAME and
+# conda_channel NAME.
 #
 # Everything it makes lies in /tmp, which is a tmpfs during the step.
 set -eu
@@ -72,10 +73,22 @@ conda=$(mirror conda)
 trusted=$({ mirror pypi; mirror pytorch; } | sed -n 's#^http://\([^/]*\).*#\1#p')
 [ -z "$trusted" ] || export PIP_TRUSTED_HOST="$trusted"
 
-# An environment for a step's own tools. The pip of Ubuntu 18.04 and 20.04 is too old to
-# know how today's wheels are called (https://peps.python.org/pep-0600/).
+# The pip of Ubuntu 18.04 and 20.04 is too old to know how today's wheels are called
+# (https://peps.python.org/pep-0600/). 18.04's also asks for PyPI by the name that it had before
+# pip 10.0.1, which not every place resolves; the new name is the old one without "python.".
+newer_pip() {
+    case $("$1" -m pip --version) in
+        "pip 9."*)
+            old='from pip.models import PyPI; print(PyPI.simple_url.replace(".python.", "."))'
+            index=${PIP_INDEX_URL:-$("$1" -c "$old")}
+            ;;
+        *) index= ;;
+    esac
+    "$1" -m pip install --quiet ${index:+"--index-url=$index"} 'pip>=20.3'
+}
+# An environment for a step's own tools.
 build_venv() {
-    python3 -m venv "$1" && "$1/bin/pip" install --quiet 'pip>=20.3'
+    python3 -m venv "$1" && newer_pip "$1/bin/python"
 }
 # The index of PyTorch's wheels for a CUDA version, such as cu126, or for none (cpu).
 pytorch_index() {

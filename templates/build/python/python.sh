@@ -29,7 +29,7 @@ environment_folder() {
 environment_venv() {
     environment_folder "$1" "$2" &&
         "$3" -m venv "$1" &&
-        "$1/bin/python" -m pip install --quiet 'pip>=20.3' &&
+        newer_pip "$1/bin/python" &&
         environment_uv "$1/bin/python" "$1/bin/python" &&
         environment_share "$1"
 }
