@@ -8,18 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import ipaddress
 import json
-import shutil
-import subprocess
 import tarfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from email.utils import formatdate
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -28,7 +21,8 @@ from imagekit import site
 from imagekit.engine.connection import Engine
 from imagekit.errors import WorkFailedError
 from imagekit.plan.model import Cuda, File, Framework, Plan, Python, Sshd
-from tests.docker.support import Builder, missing
+from tests.docker.packages import deb, need_packaging, row, served, sign
+from tests.docker.support import Builder
 
 VENV = Python("3.11", "os", "/opt/venv", "", (), (), (), "", (), (), ())
 CUDA = Cuda("12.9", "", "runtime", "wheels", "525.60.13", "5.0", "")
@@ -144,30 +138,12 @@ def test_cuda_of_wheels_is_found_by_every_process(builder: Builder, ssh_plan: Pl
 # ---- simulated: a conda channel and NVIDIA's package source, of tiny packages
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
 @pytest.fixture(scope="module")
-def served(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def place(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """An address that build steps reach, and the folder that lies there."""
     folder = tmp_path_factory.mktemp("served")
-    config = engine.client.networks.get("bridge").attrs["IPAM"]["Config"][0]
-    handler = partial(Quiet, directory=str(folder))
-    try:
-        address = config.get("Gateway") or str(ipaddress.ip_network(config["Subnet"])[1])
-        server = ThreadingHTTPServer((address, 0), handler)
-    except OSError as error:
-        missing("iptables", f"the engine's bridge is not on this machine: {error}")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://{address}:{server.server_port}", folder
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(engine, folder) as url:
+        yield url, folder
 
 
 @pytest.fixture(scope="module")
@@ -246,9 +222,9 @@ printf '"envs_dirs": ["%s/.conda/envs"], "pkgs_dirs": ["%s/.conda/pkgs"]}' "$HOM
 
 
 def test_an_environment_of_a_channel_simulated(
-    builder: Builder, ssh_plan: Plan, served: tuple[str, Path], library: bytes
+    builder: Builder, ssh_plan: Plan, place: tuple[str, Path], library: bytes
 ) -> None:
-    url, folder = served
+    url, folder = place
     main, forge = folder / "pkgs" / "main", folder / "cloud" / "conda-forge"
     conda_package(main, "python", {"bin/python": PYTHON}, "__glibc >=2.28")
     toolkit = {"lib/libcudart.so.12": library, "lib/libstdc++.so.6": b"not to be found"}
@@ -277,11 +253,10 @@ def test_an_environment_of_a_channel_simulated(
 
 
 def test_cuda_of_a_recipe_simulated(
-    builder: Builder, ssh_plan: Plan, served: tuple[str, Path], library: bytes
+    builder: Builder, ssh_plan: Plan, place: tuple[str, Path], library: bytes
 ) -> None:
-    if not all(map(shutil.which, ("gpg", "dpkg-deb"))):
-        missing("packaging", "no gpg or dpkg-deb here")
-    url, folder = served
+    need_packaging()
+    url, folder = place
     source = folder / "nvidia"
     apt_source(source, folder.parent / "gpg", {"cuda-cudart-10-0": library})
     extra = folder / "libcudnn7_7_amd64.deb"
@@ -306,47 +281,16 @@ def test_cuda_of_a_recipe_simulated(
         builder.image(replace(plan, cuda=wrong))
 
 
-def deb(file: Path, name: str, files: dict[str, bytes], work: Path) -> str:
-    """Make a Debian package; its control file."""
-    control = (
-        f"Package: {name}\nVersion: 1.0\nArchitecture: amd64\n"
-        "Maintainer: test <test@example.edu>\nDescription: a test\n"
-    )
-    for path, data in {**files, "DEBIAN/control": control.encode()}.items():
-        (work / path).parent.mkdir(parents=True, exist_ok=True)
-        (work / path).write_bytes(data)
-    subprocess.run(["dpkg-deb", "--build", str(work), str(file)], check=True, capture_output=True)
-    return control
-
-
 def apt_source(folder: Path, home: Path, libraries: dict[str, bytes]) -> None:
     """A flat, signed package source, as NVIDIA's are (`deb URL ./`).
 
     https://wiki.debian.org/DebianRepository/Format#Flat_Repository_Format
     """
     folder.mkdir()
-    home.mkdir(mode=0o700)
     rows = []
     for name, library in libraries.items():
         file = folder / f"{name}_1.0_amd64.deb"
         path = "usr/local/cuda-10.0/lib64/libcudart.so.12"
-        control = deb(file, name, {path: library}, home.parent / name)
-        rows.append(f"{control}Filename: ./{file.name}\n{_sums(file)}")
-    packages = folder / "Packages"
-    packages.write_text("\n".join(rows))
-    size, digest = packages.stat().st_size, hashlib.sha256(packages.read_bytes()).hexdigest()
-    date = formatdate(usegmt=True).replace("GMT", "UTC")
-    (folder / "Release").write_text(f"Date: {date}\nSHA256:\n {digest} {size} Packages\n")
-
-    def gpg(*arguments: str) -> bytes:
-        command = ["gpg", "--homedir", str(home), "--batch", "--passphrase", "", *arguments]
-        return subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout
-
-    gpg("--quick-generate-key", "test@example.edu", "rsa2048", "sign", "never")
-    gpg("--output", "InRelease", "--clearsign", "Release")
-    (folder / "key.asc").write_bytes(gpg("--armor", "--export"))
-
-
-def _sums(file: Path) -> str:
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return f"Size: {file.stat().st_size}\nSHA256: {digest}\n"
+        rows.append(row(deb(file, name, {path: library}, home.parent / name), file, folder))
+    (folder / "Packages").write_text("\n".join(rows))
+    (folder / "key.asc").write_bytes(sign(folder, ("Packages",), home))
