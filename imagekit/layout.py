@@ -12,7 +12,7 @@ from typing import Any
 
 from imagekit.errors import InputError, Message
 from imagekit.names import labels, ports
-from imagekit.plan.model import CONDA, Cuda, File, Plan, Python
+from imagekit.plan.model import BROWSER, CONDA, MOZILLA, Cuda, File, Plan, Python
 
 # @novnc/novnc 1.7.0, dist.integrity of the npm registry in hexadecimal (looked up 2026-11-23).
 _NOVNC_SHA512 = (
@@ -101,10 +101,11 @@ def layout(plan: Plan) -> Layout:
         "novnc_sha512": _NOVNC_SHA512,
         **_python_values(python, cuda),
     }
-    return Layout(values, tuple(rootfs), _left_out(plan))
+    early = (MOZILLA,) if _has_mozilla(plan) else ()
+    return Layout(values, (*rootfs, *early), _left_out(plan))
 
 
-_APT_FEATURES = ("base", "cuda", "sshd", "desktop", "locale", "user", "packages")
+_APT_FEATURES = ("base", "cuda", "sshd", "desktop", MOZILLA, "locale", "user", "packages")
 
 
 def check(plan: Plan) -> None:
@@ -154,13 +155,18 @@ def _rootfs(plan: Plan) -> list[str]:
         ("base", True),
         ("sshd", plan.sshd is not None),
         ("desktop", plan.desktop is not None),
-        ("browser", plan.desktop is not None and "browser" in plan.desktop.applications),
+        (BROWSER, plan.desktop is not None and BROWSER in plan.desktop.applications),
         ("graphics", plan.desktop is not None and plan.cuda is not None),
         ("jupyter", plan.jupyter),
         ("conda", plan.conda),
         ("healthcheck", plan.health is not None and bool(plan.health.command)),
     )
     return [feature for feature, there in present if there]
+
+
+def _has_mozilla(plan: Plan) -> bool:
+    """Whether Firefox comes from Mozilla's package source, whose files the step itself needs."""
+    return MOZILLA in dict(plan.apt)
 
 
 def _stages(plan: Plan) -> list[str]:
@@ -186,6 +192,7 @@ def _trunk(plan: Plan) -> list[str]:
         ("sshd", plan.sshd is not None),
         ("desktop", plan.desktop is not None),
         ("locale", True),
+        ("desktop.mozilla", _has_mozilla(plan)),
     )
     return [part for part, there in parts if there]
 

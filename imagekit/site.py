@@ -12,7 +12,7 @@ from imagekit.catalogue import Mirror, os_releases, table
 from imagekit.document import Entry, Mapping, Mark, Problem, Scalar, quote
 from imagekit.errors import InputError
 
-MIRRORS = ("apt", "pypi", "npm", "conda", "pytorch", "nvidia")
+MIRRORS = ("apt", "pypi", "npm", "conda", "pytorch", "nvidia", "mozilla")
 """Kinds of mirrors that builds use."""
 
 _DEFAULT_BIND = "127.0.0.1"
@@ -21,7 +21,7 @@ _DEFAULT_PORTS = 6010
 _DEFAULT_POLICY = "any"
 
 # Kinds whose address is the root of several repositories; paths are put behind it.
-_ROOTS = frozenset({"apt", "conda", "pytorch", "nvidia"})
+_ROOTS = frozenset({"apt", "conda", "pytorch", "nvidia", "mozilla"})
 _CLOSED = "closed"
 _DOCKER_HUB = "docker.io"
 _OTHER_NAMES_OF_IT = frozenset({"index.docker.io", "registry-1.docker.io", "hub.docker.com"})
@@ -65,6 +65,7 @@ class Site:
         conda: root of a conda mirror, empty for conda's own default.
         pytorch: root of a mirror of PyTorch's wheel indexes, or empty.
         nvidia: root of a mirror of NVIDIA's package repositories, or empty.
+        mozilla: what stands for https://packages.mozilla.org/apt, or empty.
         http_proxy: proxy of builds for http, or empty.
         https_proxy: the same for https.
         no_proxy: what is reached without a proxy, with commas between.
@@ -91,6 +92,7 @@ class Site:
     conda: str = ""
     pytorch: str = ""
     nvidia: str = ""
+    mozilla: str = ""
     http_proxy: str = ""
     https_proxy: str = ""
     no_proxy: str = ""

@@ -42,6 +42,8 @@ class OsRelease(Row):
             the usual mirrors no longer have it.
         end_of_life: the day the distribution's own support ends.
         end_of_support: the day that long-term or paid support ends, or empty.
+        mozilla: whether its own ``firefox`` is a stub for the snap, and Mozilla's apt repository
+            has the package instead.
         built: whether this project's tests build and check images on it.
         packages: apt packages by feature, for instance ``packages["sshd"]``; empty when
             images cannot be built on the release.
@@ -59,6 +61,7 @@ class OsRelease(Row):
     archive: str
     end_of_life: str
     end_of_support: str
+    mozilla: bool
     built: bool
     packages: dict[str, tuple[str, ...]]
 
@@ -285,8 +288,9 @@ class Mirror(Row):
         site: the preset's name in profiles and site files, for instance ``tuna``.
         kind: ``apt`` (root with debian/, debian-security/ and ubuntu/ below), ``pypi``,
             ``conda`` (root with pkgs/ and cloud/ below), ``npm``, ``pytorch`` (root of the
-            wheel indexes), ``nvidia`` (NVIDIA's package repositories), ``registry`` (a
-            prefix in front of Docker Hub's names) or ``models`` (a model hub).
+            wheel indexes), ``nvidia`` (NVIDIA's package repositories), ``mozilla``
+            (Mozilla's), ``registry`` (a prefix in front of Docker Hub's names) or
+            ``models`` (a model hub).
         url: its address; for ``registry`` a host with an optional path.
         status: ``live`` when seen to answer or documented by the site itself, ``listed`` when
             only others list it, ``closed`` when it no longer works.

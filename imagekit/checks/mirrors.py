@@ -13,6 +13,7 @@ from imagekit.wait import Deadline
 # have are looked up in the file that they would read.
 _COMMANDS = {
     "apt": ("apt-get", "update", "--print-uris"),
+    "mozilla": ("apt-get", "update", "--print-uris"),
     "pypi": (
         *("sh", "-c"),
         "{ pip config get global.index-url || cat /etc/pip.conf; } && cat /etc/uv/uv.toml",
@@ -51,6 +52,11 @@ def _archives(text: str, url: str) -> bool:
     return bool(found) and all(archive.startswith(f"'{url}/") for archive in found)
 
 
+def _mozilla(text: str, url: str) -> bool:
+    """Whether Mozilla's packages come from the mirror alone."""
+    return f"'{url}/" in text and "packages.mozilla.org" not in text
+
+
 def _named(text: str, url: str) -> bool:
     return url in text
 
@@ -62,6 +68,7 @@ def _named_twice(text: str, url: str) -> bool:
 
 _HOLDS: dict[str, Callable[[str, str], bool]] = {
     "apt": _archives,
+    "mozilla": _mozilla,
     "pypi": _named_twice,
     "npm": _named,
     "conda": _named,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from imagekit.catalogue import Mirror, table
 from imagekit.document import quote
+from imagekit.plan.model import MOZILLA
 from imagekit.plan.refusing import Refuse
 from imagekit.profile import Profile
 from imagekit.validation import suggestion
 
-KEPT = ("apt", "conda", "npm", "pypi")
+KEPT = ("apt", "conda", MOZILLA, "npm", "pypi")
 """Kinds of mirrors that an image can keep: those whose clients read a file."""
 
 CLOSED = "closed"
@@ -31,8 +32,17 @@ def mirrors(profile: Profile, refuse: Refuse) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found.items()))
 
 
-def kept(profile: Profile, named: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """What of these the image keeps for its users."""
+def kept(
+    profile: Profile, named: tuple[tuple[str, str], ...], *, mozilla: bool
+) -> tuple[tuple[str, str], ...]:
+    """What of these the image keeps for its users.
+
+    Args:
+        profile: says whether it keeps any.
+        named: all mirrors that it names.
+        mozilla: whether the image has Mozilla's package source at all.
+    """
     if profile.mirrors is None or not profile.mirrors.keep:
         return ()
-    return tuple((kind, url) for kind, url in named if kind in KEPT)
+    kinds = {*KEPT} if mozilla else {*KEPT} - {MOZILLA}
+    return tuple((kind, url) for kind, url in named if kind in kinds)

@@ -20,6 +20,12 @@ FORMAT = 3
 VENV = "/opt/venv"
 CONDA = "/opt/conda"
 
+BROWSER = "browser"
+"""The group of applications that is Firefox."""
+
+MOZILLA = "mozilla"
+"""The apt layer, and the kind of mirror, of Mozilla's own package source."""
+
 
 @dataclass(frozen=True, slots=True)
 class Os:

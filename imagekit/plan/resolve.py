@@ -16,7 +16,7 @@ from imagekit.plan.base_image import given_base
 from imagekit.plan.choose import Refusal, choose
 from imagekit.plan.files import files
 from imagekit.plan.mirrors import kept, mirrors
-from imagekit.plan.model import Desktop, Locale, Os, Plan, Sshd
+from imagekit.plan.model import BROWSER, MOZILLA, Desktop, Locale, Os, Plan, Sshd
 from imagekit.plan.reasons import Choice, reasons
 from imagekit.plan.stack import IMAGE, RECIPE, Stack, has_channels
 from imagekit.profile import Profile
@@ -78,6 +78,7 @@ def decide(profile: Profile) -> Decision:
     contents = files(profile, refuse)
     if problems or stack is None:
         raise refusal(problems)
+    apt = _apt(profile, stack, desktop, locale)
     plan = Plan(
         profile=profile.name,
         description=profile.description,
@@ -91,8 +92,8 @@ def decide(profile: Profile) -> Decision:
         cuda=environment.cuda(stack),
         framework=environment.framework(stack),
         python=environment.python(profile, stack),
-        mirrors=kept(profile, named),
-        apt=_apt(profile, stack, desktop, locale),
+        mirrors=kept(profile, named, mozilla=MOZILLA in dict(apt)),
+        apt=apt,
         env=profile.env,
         labels=profile.labels,
         files=contents,
@@ -180,12 +181,13 @@ def _apt(
     if profile.sshd is not None:
         layers.append(("sshd", packages["sshd"]))
     if desktop is not None:
-        names = [*packages["desktop"], *packages[f"desktop.{desktop.session}"]]
+        names = {"desktop": (*packages["desktop"], *packages[f"desktop.{desktop.session}"])}
         for group in desktop.applications:
+            layer = MOZILLA if group == BROWSER and stack.os.mozilla else "desktop"
             key = features.APPLICATION + group
-            spoken = locale.lang.partition(".")[0]
-            names += (*packages[key], *packages.get(f"{key}@{spoken}", ()))
-        layers.append(("desktop", tuple(names)))
+            spoken = packages.get(f"{key}@{locale.lang.partition('.')[0]}", ())
+            names[layer] = (*names.get(layer, ()), *packages[key], *spoken)
+        layers += names.items()
     typed: tuple[str, ...] = ()
     if locale.input_method and desktop is not None:
         reach = packages[f"input@{desktop.session}"]

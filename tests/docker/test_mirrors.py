@@ -231,6 +231,7 @@ pypi=http://m.example:81/simple
 npm=http://m.example/npm
 conda=https://m.example/anaconda/
 pytorch=http://whl.example/whl
+mozilla=http://m.example/mozilla/apt/
 http_proxy=http://proxy.example:3128
 no_proxy=m.example,10.0.0.0/8
 """
@@ -239,6 +240,7 @@ deb\thttp://a.example/debian\tbookworm main
 deb http://security.example/debian-security bookworm-security main
 deb [arch=amd64] https://a.example/ubuntu/ noble main
 deb https://b.example/linux/debian bookworm stable
+deb https://packages.mozilla.org/apt mozilla main
 """
 STEP = """\
 . /build/env.sh && cat /tmp/imagekit-build/sources.list && apt-config dump && env &&
@@ -273,11 +275,12 @@ def archive(files: dict[str, str]) -> bytes:
 def test_a_step_is_told_of_all_that_the_place_has(engine: Engine, tiny_base: str) -> None:
     files = {"run/secrets/mirrors": TOLD, "etc/apt/sources.list": SOURCES}
     said = step(engine, tiny_base, files)
-    assert said[:4] == [
+    assert said[:5] == [
         "deb\thttp://m.example/debian\tbookworm main",
         "deb http://m.example/debian-security bookworm-security main",
         "deb [arch=amd64] http://m.example/ubuntu/ noble main",
         "deb https://b.example/linux/debian bookworm stable",
+        "deb http://m.example/mozilla/apt mozilla main",
     ]
     assert said[-3:] == [
         "http://whl.example/whl/cu126",
@@ -301,7 +304,7 @@ def test_a_step_is_told_of_all_that_the_place_has(engine: Engine, tiny_base: str
 
 def test_a_step_is_told_of_nothing_where_there_is_nothing(engine: Engine, tiny_base: str) -> None:
     said = step(engine, tiny_base, {"etc/apt/sources.list": SOURCES})
-    assert said[:4] == SOURCES.splitlines()
+    assert said[:5] == SOURCES.splitlines()
     assert said[-3:] == ["https://download.pytorch.org/whl/cu126", "pkgs/main", "conda-forge"]
     named = re.compile(
         r"(PIP_INDEX|PIP_TRUSTED|npm_config_reg|CONDA_|https?_proxy|.*::Proxy)", re.I

@@ -6,7 +6,6 @@ The Debian ones always; with ``IMAGEKIT_RELEASES=all``, or a list of ids, others
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,11 +16,10 @@ from docker.models.containers import Container
 from imagekit import catalogue
 from imagekit.engine.connection import Engine
 from imagekit.wait import Deadline, NotYetError, until
-from tests.docker.releases import DESKTOP
+from tests.docker.releases import DESKTOP, chosen
 from tests.docker.support import Cli
 
 BUILT = [release.id for release in catalogue.os_releases().values() if release.built][1:]
-CHOSEN = os.environ.get("IMAGEKIT_RELEASES", "debian11,debian13").split(",")
 SECONDS = 60.0
 
 
@@ -42,7 +40,7 @@ def built(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Built]:
     release = request.param
-    if CHOSEN != ["all"] and release not in CHOSEN:
+    if not chosen(release):
         pytest.skip("minutes; asked for with IMAGEKIT_RELEASES=all")
     name = f"rel-{release.replace('.', '')}"
     file = tmp_path_factory.mktemp("profile") / f"{name}.yaml"

@@ -24,7 +24,7 @@ WITH_FILES = ("sshd", "desktop", "jupyter", "conda")
 # Parts that belong to no key of a profile, or to a key without a check of its own.
 OTHER_PARTS = {"base", "packages", "user", "python", "files"}
 # Files of keys without a part of their own.
-OTHER_FILES = {"base", "browser", "graphics", "healthcheck"}
+OTHER_FILES = {"base", "browser", "graphics", "healthcheck", "mozilla"}
 # Checks that cut across features (their modules hold no feature's name).
 OTHER_CHECKS = {"restart", "gpu", "environment", "input", "opengl", "page", "session"}
 

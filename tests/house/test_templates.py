@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import base64
+import hashlib
 import re
 import subprocess
 import sys
@@ -205,3 +207,35 @@ def test_programs_of_the_image_can_be_executed_and_nothing_else(
             program = (root / name).read_bytes().startswith(b"#!")
             executable = bool((root / name).stat().st_mode & 0o100)
             assert executable == program, name
+
+
+def test_mozillas_key_is_the_one_that_mozilla_names() -> None:
+    """One primary key and no other, by the fingerprint of version 4 keys.
+
+    https://support.mozilla.org/kb/install-firefox-linux
+    https://www.rfc-editor.org/rfc/rfc4880#section-12.2
+    """
+    file = TEMPLATES / "rootfs/mozilla/etc/apt/keyrings/packages.mozilla.org.asc"
+    armored = file.read_text("ascii").partition("\n\n")[2].partition("\n=")[0]
+    packets = list(packets_of(base64.b64decode(armored)))
+    assert [tag for tag, _ in packets] == [PUBLIC_KEY, USER_ID, SIGNATURE]
+    key = packets[0][1]
+    framed = b"\x99" + len(key).to_bytes(2, "big") + key
+    found = hashlib.sha1(framed, usedforsecurity=False).hexdigest().upper()
+    assert found == "35BAA0B33E9EB396F59CA838C0BA5CE6DC6315A3"
+
+
+# RFC 4880, section 4.3
+SIGNATURE, PUBLIC_KEY, USER_ID = 2, 6, 13
+
+
+def packets_of(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tags and bodies of OpenPGP packets in the new format, of up to 8383 bytes (section 4.2.2)."""
+    while data:
+        tag, size, start = data[0] & 0x3F, data[1], 2
+        assert data[0] & 0xC0 == 0xC0
+        assert size < 224
+        if size >= 192:
+            size, start = ((size - 192) << 8) + data[2] + 192, 3
+        yield tag, data[start : start + size]
+        data = data[start + size :]

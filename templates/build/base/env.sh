@@ -10,6 +10,7 @@
 #     conda     the mirror's root, with pkgs/ and cloud/ below it
 #     pytorch   root of the wheel indexes, with cpu/, cu126/ … below it
 #     nvidia    root of NVIDIA's package repositories
+#     mozilla   what stands for https://packages.mozilla.org/apt
 #     http_proxy, https_proxy
 #               proxies by what is asked for
 #     no_proxy  hosts to reach without them, with commas between
@@ -117,6 +118,9 @@ if [ -n "$apt" ]; then
     find "$place"/sources.list* -type f -exec sed -i -E \
         "s#https?://[^/[:space:]]+/(($archives)/?)([[:space:]]|\$)#${apt%/}/\1\3#g" {} +
 fi
+mozilla=$(mirror mozilla)
+[ -z "$mozilla" ] || find "$place"/sources.list* -type f -exec \
+    sed -i "s#https://packages\.mozilla\.org/apt#${mozilla%/}#g" {} +
 # docker-clean, which base images carry, would empty the cache after every step.
 for file in /etc/apt/apt.conf.d/*; do
     [ "${file##*/}" = docker-clean ] || [ ! -f "$file" ] || cp "$file" "$place/apt.conf.d/"

@@ -47,6 +47,10 @@ default_channels:
 CONDARC
 }
 
+mirror_of_mozilla() {
+    sed -i "s#https://packages\.mozilla\.org/apt#${1%/}#" /etc/apt/sources.list.d/mozilla.sources
+}
+
 for pair in "$@"; do
     "mirror_of_${pair%%=*}" "${pair#*=}"
 done

@@ -10,6 +10,7 @@ from imagekit.wait import Deadline
 
 MIRROR = "https://mirror.example.edu"
 APT = f"'{MIRROR}/debian/dists/bookworm/InRelease' name 0\n"
+MOZILLA = "'{}/apt/dists/mozilla/InRelease' name 0\n"
 CUDA = "'https://nvidia.example/compute/x86_64/InRelease' name 0\n"
 
 
@@ -30,6 +31,7 @@ def ask(subject: Any, fake_inside: Any, plan: Any) -> Callable[..., Any]:
     [
         ("apt", MIRROR, APT + CUDA),
         ("apt", f"{MIRROR}/", APT),
+        ("mozilla", f"{MIRROR}/mozilla/apt", APT + MOZILLA.format(f"{MIRROR}/mozilla")),
         ("pypi", f"{MIRROR}/simple", f'{MIRROR}/simple\n[[index]]\nurl = "{MIRROR}/simple"\n'),
         ("npm", MIRROR, f"{MIRROR}/\n"),
         ("conda", f"{MIRROR}/anaconda", f"channel_alias: {MIRROR}/anaconda/cloud\n"),
@@ -45,6 +47,8 @@ def test_passes(ask: Any, kind: str, url: str, text: str) -> None:
         ("apt", (0, "")),
         ("apt", (0, APT + APT.replace("mirror", "other"))),
         ("apt", (100, APT)),
+        ("mozilla", (0, CUDA)),
+        ("mozilla", (0, MOZILLA.format("https://packages.mozilla.org"))),
         ("pypi", (0, "https://other.example/simple\n")),
         ("pypi", (0, f"{MIRROR}\n[[index]]\nurl = 'https://other.example/simple'\n")),
         ("npm", (1, "no such file")),
