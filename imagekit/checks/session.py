@@ -20,7 +20,8 @@ _SETTLED = 5.0
 _LOOK = r"""
 import json, os, re, subprocess, time
 def xprop(*arguments):
-    done = subprocess.run(["xprop", *arguments], capture_output=True, text=True)
+    # As Python 3.6 knows it, Ubuntu 18.04's
+    done = subprocess.run(["xprop", *arguments], stdout=subprocess.PIPE, universal_newlines=True)
     return done.stdout
 programs, ages = {}, []
 for pid in filter(str.isdigit, os.listdir("/proc")):
