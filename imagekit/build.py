@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 
 from imagekit import bases, names, proxies, steps, tagging
 from imagekit.bases import Base
 from imagekit.context import DOCKERFILE, Context, ContextFile
+from imagekit.document import quote
 from imagekit.engine import buildkit, images
 from imagekit.engine.connection import Engine
 from imagekit.engine.trace import StepRun
@@ -16,6 +19,9 @@ from imagekit.plan.model import Plan
 from imagekit.render import render
 from imagekit.site import Site
 from imagekit.steps import Place
+
+# https://reproducible-builds.org/specs/source-date-epoch/
+_EPOCH = "SOURCE_DATE_EPOCH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,16 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
+class Frozen:
+    """What a build is held to: its base, and files of the context that steps obey."""
+
+    base: Base
+    files: tuple[ContextFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
-    """How to build; none of it changes what the image is.
+    """How to build; what is not said to changes nothing about the image.
 
     Attributes:
         tags: names beside ``imagekit/<profile>:latest`` and ``:<plan, 12 hex>``; those
@@ -58,12 +72,19 @@ class Options:
         no_cache: run every step again.
         pull: fetch the base again.
         build_id: by which another thread can cancel the build.
+        platform: what to build for, ``os/architecture``; empty for the engine's own.
+        frozen: what a lock file holds the build to; it does change what the image is.
+        epoch: seconds since 1970 that the image's own times are set to, where the engine
+            can; None for its clock.
     """
 
     tags: tuple[str, ...] = ()
     no_cache: bool = False
     pull: bool = False
     build_id: str = ""
+    platform: str = ""
+    frozen: Frozen | None = None
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +114,11 @@ def build(engine: Engine, plan: Plan, site: Site, options: Options, on_event: Em
         NetworkError: a registry failed.
     """
     buildkit.require(engine)
-    base = bases.obtain(engine, plan.os, site, fresh=options.pull, on_event=on_event)
+    base = (
+        options.frozen.base
+        if options.frozen
+        else bases.obtain(engine, plan.os, site, fresh=options.pull, on_event=on_event)
+    )
     return build_on(engine, base, Job(plan, site, options, on_event))
 
 
@@ -107,7 +132,7 @@ def build_on(engine: Engine, base: Base, job: Job) -> Built:
     plan = job.plan
     now = [tag for tag in job.options.tags if not tagging.waits(tag)]
     tags = (*names.tags(plan), *names.registry_tags(plan, job.site.registry), *now)
-    result = _solve(engine, base, job, render(plan), tags)
+    result = _solve(engine, base, job, context_of(plan, job.options.frozen), tags)
     facts = images.find(engine, result.image_id)
     if facts is None or facts.labels.get(names.PLAN_LABEL) != plan.digest:
         what = f"the engine's image {result.image_id} is not of plan {plan.digest[:12]}"
@@ -125,6 +150,25 @@ def build_on(engine: Engine, base: Base, job: Job) -> Built:
         steps=result.steps,
         base=base,
     )
+
+
+def source_date_epoch() -> int | None:
+    """What SOURCE_DATE_EPOCH of this process's environment asks for, or None.
+
+    Raises:
+        InputError: it is no whole number of seconds.
+    """
+    text = os.environ.get(_EPOCH, "")
+    if not re.fullmatch("[0-9]{0,15}", text, re.ASCII):
+        hint = "seconds since 1970, for instance $(git log -1 --format=%ct)"
+        raise InputError(Message(_EPOCH, f"{quote(text)} is no whole number", hint))
+    return int(text) if text else None
+
+
+def context_of(plan: Plan, frozen: Frozen | None = None) -> Context:
+    """What is sent to the engine for a plan, held to a lock or not."""
+    context = render(plan)
+    return Context(tuple(sorted((*context.files, *frozen.files)))) if frozen else context
 
 
 def cut(plan: Plan, step: Place) -> Cut:
@@ -173,8 +217,14 @@ def _solve(
         context,
         tags=tags,
         secrets=site.build_secrets(),
-        build_args={"BASE": base.reference, **proxies.environment(site), **_inline(site)},
+        build_args={
+            "BASE": base.reference,
+            **proxies.environment(site),
+            **_inline(site),
+            **_epoch(options.epoch),
+        },
         cache_from=site.cache_from,
+        platform=options.platform,
         no_cache=options.no_cache,
         network=proxies.network(engine, site, job.on_event),
         build_id=options.build_id,
@@ -188,3 +238,11 @@ def _inline(site: Site) -> dict[str, str]:
     https://docs.docker.com/build/cache/backends/inline/
     """
     return {"BUILDKIT_INLINE_CACHE": "1"} if site.cache_inline else {}
+
+
+def _epoch(epoch: int | None) -> dict[str, str]:
+    """BuildKit knows this argument since 0.11; older ones pass over it.
+
+    https://docs.docker.com/build/ci/github-actions/reproducible-builds/
+    """
+    return {} if epoch is None else {_EPOCH: str(epoch)}

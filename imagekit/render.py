@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import shlex
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,45 @@ def render(plan: Plan) -> Context:
     for feature in laid.rootfs:
         files.extend(_copied(root, f"rootfs/{feature}"))
     return Context(tuple(sorted(files)))
+
+
+def render_questions(plan: Plan, wanted: Iterable[ContextFile]) -> Context:
+    """The build that finds the checksums of what a plan's image has.
+
+    Args:
+        plan: the image's plan. The image itself is told as ``ARG IMAGE``.
+        wanted: lists for ``templates/lock/lock.sh``, whose head says which.
+
+    Returns:
+        A context whose image holds the answers in ``/imagekit-lock``.
+    """
+    root = assets.folder("templates")
+    values = layout(plan).values
+    index = plan.python.index if plan.python else ""
+    dockerfile = _environment(root).get_template("lock/Dockerfile.j2")
+    scripts = [
+        *_copied(root, "build"),
+        *(file for file in _copied(root, "lock") if file.path.endswith(".sh")),
+    ]
+    text = dockerfile.render({**values, "index": index})
+    files = (
+        ContextFile(DOCKERFILE, text.encode()),
+        *(replace(file, path=f"build/{file.path.removeprefix('build/')}") for file in scripts),
+        *wanted,
+    )
+    return Context(tuple(sorted(files)))
+
+
+def frozen_scripts() -> tuple[ContextFile, ...]:
+    """What makes the steps of a context take what a lock file has, by being there.
+
+    The steps of apt see the lists in ``build/base/frozen``, those of the environment the
+    ones in ``build/python/frozen``.
+    """
+    files = ((file, file.path.split("/")) for file in _copied(assets.folder("templates"), "frozen"))
+    return tuple(
+        replace(file, path=f"build/{folder}/frozen/{name}") for file, (_, folder, name) in files
+    )
 
 
 @cache

@@ -36,6 +36,7 @@ class ImageFacts:
         architecture: Go's name for it, for instance ``amd64``.
         repo_digests: what registries call it or will, ``repository@sha256:…``; empty before
             a push or pull on an engine without the containerd image store.
+        layers: digests of its unpacked layers, the lowest first; the same in every engine.
     """
 
     id: str
@@ -46,6 +47,7 @@ class ImageFacts:
     os: str
     architecture: str
     repo_digests: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -63,6 +65,18 @@ def find(engine: Engine, ref: str) -> ImageFacts | None:
     return None if raw is None else _facts(raw)
 
 
+def demand(engine: Engine, ref: str) -> ImageFacts:
+    """The image that ``ref`` names, which has to be there.
+
+    Raises:
+        EngineError: it is not, or the engine did not answer.
+    """
+    found = find(engine, ref)
+    if found is None:
+        raise EngineError(Message(engine.where, f"there is no image {ref}"))
+    return found
+
+
 def tag(engine: Engine, image_id: str, refs: Iterable[str]) -> None:
     """Give an image names, taking them from whatever had them.
 
@@ -76,6 +90,16 @@ def tag(engine: Engine, image_id: str, refs: Iterable[str]) -> None:
         found = find(engine, ref)
         if found is None or found.id != image_id:
             raise EngineError(Message(engine.where, f"{image_id} could not be named {ref}"))
+
+
+def remove(engine: Engine, ref: str) -> None:
+    """Take a name away, and the image when it was the last one.
+
+    Raises:
+        EngineError: there is no such image, or the engine refused.
+    """
+    with in_words(engine.where):
+        engine.client.api.remove_image(ref)
 
 
 def pull(engine: Engine, ref: str, on_event: Emit = ignore) -> ImageFacts:
@@ -260,6 +284,7 @@ def _facts(raw: Mapping[str, Any]) -> ImageFacts:
         os=str(raw.get("Os") or ""),
         architecture=str(raw.get("Architecture") or ""),
         repo_digests=tuple(raw.get("RepoDigests") or ()),
+        layers=tuple((raw.get("RootFS") or {}).get("Layers") or ()),
     )
 
 

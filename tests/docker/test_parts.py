@@ -281,7 +281,7 @@ def test_cuda_of_a_recipe_simulated(
         builder.image(replace(plan, cuda=wrong))
 
 
-def apt_source(folder: Path, home: Path, libraries: dict[str, bytes]) -> None:
+def apt_source(folder: Path, home: Path, libraries: dict[str, bytes], version: str = "1.0") -> None:
     """A flat, signed package source, as NVIDIA's are (`deb URL ./`).
 
     https://wiki.debian.org/DebianRepository/Format#Flat_Repository_Format
@@ -289,8 +289,12 @@ def apt_source(folder: Path, home: Path, libraries: dict[str, bytes]) -> None:
     folder.mkdir()
     rows = []
     for name, library in libraries.items():
-        file = folder / f"{name}_1.0_amd64.deb"
+        file = folder / f"{name}_{version}_amd64.deb"
         path = "usr/local/cuda-10.0/lib64/libcudart.so.12"
-        rows.append(row(deb(file, name, {path: library}, home.parent / name), file, folder))
-    (folder / "Packages").write_text("\n".join(rows))
+        control = deb(file, name, {path: library}, home.parent / f"{name}-{version}", version)
+        rows.append(row(control, file, folder))
+    (folder / "Packages").write_text(
+        "\
+".join(rows)
+    )
     (folder / "key.asc").write_bytes(sign(folder, ("Packages",), home))

@@ -23,6 +23,10 @@ KNOWERS = {
     "jinja2": {"render.py"},
     "jsonschema": {"validation.py"},
     "yaml": {"document.py", "catalogue"},
+    "cyclonedx": {"sbom.py"},
+    "packageurl": {"sbom.py"},
+    "packaging": {"lock"},
+    "tomllib": {"lock"},
 }
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from imagekit import bases, build
 from imagekit.bases import Base
-from imagekit.build import Built, Job, Options
+from imagekit.build import Built, Frozen, Job, Options
+from imagekit.context import ContextFile
 from imagekit.engine import buildkit, images
 from imagekit.engine.trace import StepRun
 from imagekit.errors import EngineError, InputError, Message, WorkFailedError
@@ -100,6 +101,7 @@ def test_the_engine_is_told_the_context_the_names_and_the_place(engine: Engine, 
         "cache_from": (),
         "no_cache": True,
         "network": "",
+        "platform": "",
         "build_id": "b1",
         "on_event": ignore,
     }
@@ -152,6 +154,38 @@ def test_the_place_does_not_change_the_context(engine: Engine, plan: Plan) -> No
     here = engine.context
     build.build(ENGINE, plan, Site("http://a", "http://b", "http://c", b"PEM"), Options(), ignore)
     assert engine.context == here
+
+
+def test_a_frozen_build_has_the_lock_s_base_and_its_files(engine: Engine, plan: Plan) -> None:
+    base = Base("debian@sha256:aa", "sha256:pinned")
+    lists = (ContextFile("build/base/frozen/apt", b"tini 1 amd64 -\n"),)
+    built = build.build(ENGINE, plan, Site(), Options(frozen=Frozen(base, lists)), ignore)
+    assert built.base == base
+    assert engine.told["build_args"] == {"BASE": "debian@sha256:aa"}
+    assert engine.context.dockerfile == render(plan).dockerfile
+    assert {*engine.context.files} - {*render(plan).files} == {*lists}
+    assert list(engine.context.files) == sorted(engine.context.files)
+
+
+@pytest.mark.parametrize("epoch", [0, 1_700_000_000])
+def test_the_engine_is_told_the_epoch(engine: Engine, plan: Plan, epoch: int) -> None:
+    build.build(ENGINE, plan, Site(), Options(epoch=epoch), ignore)
+    assert engine.told["build_args"]["SOURCE_DATE_EPOCH"] == str(epoch)
+
+
+@pytest.mark.parametrize(("text", "epoch"), [("", None), ("0", 0), ("1700000000", 1_700_000_000)])
+def test_the_epoch_is_the_environment_s(
+    monkeypatch: pytest.MonkeyPatch, text: str, epoch: int | None
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
+    assert build.source_date_epoch() == epoch
+
+
+@pytest.mark.parametrize("text", ["yesterday", "-1", "1.5", "1\n", "٣"])
+def test_an_epoch_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
+    with pytest.raises(InputError, match=r"^SOURCE_DATE_EPOCH: .* is no whole number"):
+        build.source_date_epoch()
 
 
 def test_a_sites_registry_gives_the_image_further_names(engine: Engine, plan: Plan) -> None:

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from imagekit import document, explain, suggest, validation
 from imagekit.validation import dotted, named, suggestion
 
-SCHEMAS = ("profile", "site")
+SCHEMAS = ("profile", "site", "lock")
 
 
 def check(text: str, name: str = "profile") -> tuple[dict[str, Any], list[str]]:

@@ -19,6 +19,8 @@
 # newer_pip PYTHON, build_venv FOLDER, and the addresses pytorch_index NAME and
 # conda_channel NAME.
 #
+# apt_known FILE prints what the lists have of the packages in a file.
+#
 # Everything it makes lies in /tmp, which is a tmpfs during the step.
 set -eu
 
@@ -187,3 +189,21 @@ apt_install() {
         /var/cache/ldconfig/aux-cache /var/lib/dbus/machine-id
     [ ! -e /etc/machine-id ] || : > /etc/machine-id
 }
+# Of the packages whose names begin the lines of a file, all that the lists have, one a line:
+# name, version, architecture, SHA-256. Where apt keeps lists compressed, it has its own cat.
+apt_known() {
+    # shellcheck disable=SC2016  # apt's own variable
+    apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages' |
+        while read -r list; do /usr/lib/apt/apt-helper cat-file "$list" && echo; done |
+        awk -v wanted="$1" '
+            BEGIN { while ((getline line < wanted) > 0) { split(line, word, " "); want[word[1]] = 1 } }
+            /^Package: / { name = $2 }
+            /^Version: / { version = $2 }
+            /^Architecture: / { architecture = $2 }
+            /^SHA256: / { if (name in want) print name, version, architecture, $2 }
+        ' | sort -u
+}
+
+# A frozen build has a script of its own.
+# shellcheck source=/dev/null
+[ ! -f /run/imagekit-build/base/frozen/apt.sh ] || . /run/imagekit-build/base/frozen/apt.sh

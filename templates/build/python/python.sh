@@ -15,6 +15,8 @@ cache=/root/.cache/pip
 TMPDIR=$(mktemp -d "$cache/tmp.XXXXXXXX")
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
+# In a frozen build: an environment's folder and one exact spec a line.
+frozen_conda=/run/imagekit-build/python/frozen/conda
 export UV_CACHE_DIR="$cache/uv" UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \
     UV_NO_PROGRESS=1 UV_HTTP_TIMEOUT=300 npm_config_cache="$cache/npm"
 # uv reads none of pip's settings.
@@ -38,6 +40,13 @@ environment_conda() {
     prefix=$1 channel=$(conda_channel "$3") cuda=$4
     environment_folder "$prefix" "$2" || return
     shift 4
+    if [ -f "$frozen_conda" ]; then
+        # One spec a word: none holds a blank, and its brackets are no pattern.
+        set -f
+        # shellcheck disable=SC2046
+        set -- $(awk -v prefix="$prefix" '$1 == prefix { print $2 }' "$frozen_conda")
+        set +f
+    fi
     build_venv "$tools" &&
         "$tools/bin/pip" install --quiet --requirement=/run/imagekit-build/python/conda.txt &&
         "$tools/bin/python" /run/imagekit-build/python/conda-install.py --cache="$cache/conda" \
@@ -59,6 +68,11 @@ environment_uv() {
 }
 
 environment_pip() {
+    environment_install "$@"
+}
+
+# What pip and uv are told alike.
+environment_install() {
     prefix=$1
     shift
     if [ -x "$tools/uv/bin/uv" ]; then
@@ -98,3 +112,7 @@ environment_share() {
         find "$1" ! -type l ! -perm -g=w -exec chmod g+w {} + &&
         find "$1" -type d ! -perm -g=s -exec chmod g+s {} +
 }
+
+# A frozen build has a script of its own.
+# shellcheck source=/dev/null
+[ ! -f /run/imagekit-build/python/frozen/python.sh ] || . /run/imagekit-build/python/frozen/python.sh

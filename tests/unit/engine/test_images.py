@@ -46,6 +46,22 @@ def test_find(fake: FakeEngine, engine: Engine) -> None:
     assert images.find(engine, "a:2") is None
 
 
+def test_digests_and_layers_hold_beyond_the_engine(fake: FakeEngine, engine: Engine) -> None:
+    fake.has(
+        "a:1",
+        Created="2026-01-02T03:04:05.6Z",
+        RepoDigests=["a@sha256:b", "mirror.test/a@sha256:b"],
+        RootFS={"Type": "layers", "Layers": ["sha256:1", "sha256:2"]},
+    )
+    fake.has("a:2", RepoDigests=None)
+    found = images.demand(engine, "a:1")
+    assert found.digests == ("sha256:b",)
+    assert found.layers == ("sha256:1", "sha256:2")
+    assert images.demand(engine, "a:2").layers == ()
+    with pytest.raises(EngineError, match="there is no image a:3"):
+        images.demand(engine, "a:3")
+
+
 def test_find_with_a_failing_engine(fake: FakeEngine, engine: Engine) -> None:
     fake.refused["/images/a:1/json"] = (500, b'{"message": "on fire"}')
     with pytest.raises(EngineError, match="on fire"):
