@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +16,12 @@ def written(file: Path) -> Iterator[IO[bytes]]:
     Raises:
         OSError: it cannot be written.
     """
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    # Not mkstemp's: that one is for its owner alone, whatever the umask says.
+    beside = file.with_name(f".{file.name}.{uuid.uuid4().hex[:12]}")
     try:
-        with os.fdopen(descriptor, "w+b") as opened:
+        with beside.open("x+b") as opened:
             yield opened
-            os.fchmod(opened.fileno(), 0o644)
-        os.replace(name, file)  # noqa: PTH105 - a name that mkstemp gave
+        beside.replace(file)
     except BaseException:
-        Path(name).unlink()
+        beside.unlink(missing_ok=True)
         raise

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagekit import atomic
 from imagekit.errors import InputError, Message
 from imagekit.plan.model import Plan
 from imagekit.steps import short_name
@@ -85,12 +86,6 @@ def write(path: Path, described: dict[str, Any]) -> None:
     Raises:
         OSError: it could not be written; what was there before is there still.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("x", encoding="utf-8") as file:
-            json.dump(described, file, indent=2, ensure_ascii=False)
-            file.write("\n")
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    with atomic.written(path) as file:
+        file.write(json.dumps(described, indent=2, ensure_ascii=False).encode())
+        file.write(b"\n")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 
-from imagekit import bases, targets
+from imagekit import bases, tagging, targets
 from imagekit.engine import distribution, images, logins
 from imagekit.engine.connection import Engine
 from imagekit.engine.patience import PATIENCE, Patience, persist
@@ -72,8 +72,8 @@ def push(  # noqa: PLR0913 - what, where to, and how; each is a value of its own
         WorkFailedError: the image does not say what a target's word means.
         InputError: a target is no name for this image.
     """
-    today = datetime.now(timezone.utc).strftime("%Y%m%d")
-    known = targets.words(image.id, image.labels, today)
+    today = datetime.now(timezone.utc).date()
+    known = {**tagging.words(image.labels, today), tagging.IMAGE: tagging.short_id(image.id)}
     pusher = _Pusher(engine, image.id, on_event, patience)
     problems: list[Message] = []
     for destination in targets.destinations(wanted, known):

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 
@@ -20,8 +20,11 @@ from imagekit.bases import Base
 from imagekit.build import Built, Job, build_on
 from imagekit.engine import buildkit
 from imagekit.engine.connection import Engine
+from imagekit.engine.failures import BuildFailedError
 from imagekit.errors import ImagekitError
 from imagekit.events import BuildFinished, BuildStarted
+from imagekit.lock import freeze
+from imagekit.lock.model import Lock
 from imagekit.plan.model import Os
 from imagekit.site import Site
 from imagekit.wait import Deadline, NotYetError, until
@@ -39,7 +42,11 @@ class Outcome:
 
 
 def build_all(
-    engine: Engine, connect: Callable[[], Engine], jobs: Sequence[Job], workers: int
+    engine: Engine,
+    connect: Callable[[], Engine],
+    jobs: Sequence[Job],
+    workers: int,
+    locks: Mapping[str, Lock] = {},
 ) -> tuple[Outcome, ...]:
     """Build images, some of them at the same time; one that fails does not stop the others.
 
@@ -52,11 +59,12 @@ def build_all(
             (https://github.com/psf/requests/issues/2766).
         jobs: what to build.
         workers: how many builds run at the same time, at most.
+        locks: what builds are held to, by profile.
 
     Returns:
-        What became of each job, in their order.
+        What became of each job, in their order, held to its lock where it has one.
     """
-    crew = _Crew(engine, jobs)
+    crew = _Crew(engine, jobs, locks)
     crew.prepare()
     with ExitStack() as stack:
         crew.work([stack.enter_context(closing(connect())) for _ in range(min(workers, len(jobs)))])
@@ -66,10 +74,11 @@ def build_all(
 class _Crew:
     """Threads that take one job after the other."""
 
-    def __init__(self, engine: Engine, jobs: Sequence[Job]) -> None:
+    def __init__(self, engine: Engine, jobs: Sequence[Job], locks: Mapping[str, Lock]) -> None:
         self.outcomes: dict[int, Outcome] = {}
         self._engine = engine
-        self._jobs = jobs
+        self._jobs = list(jobs)
+        self._locks = locks
         self._waiting: queue.SimpleQueue[tuple[int, Base]] = queue.SimpleQueue()
         self._running: dict[int, str] = {}  # build ids
         self._stopped = threading.Event()
@@ -84,10 +93,13 @@ class _Crew:
         buildkit.require(self._engine)
         found: dict[tuple[Os, Site], Base | ImagekitError] = {}
         for index, job in enumerate(self._jobs):
-            key = (job.plan.os, job.site)
-            if key not in found:
-                found[key] = self._obtain(job)
-            base = found[key]
+            if lock := self._locks.get(job.plan.profile):
+                base = self._freeze(index, lock)
+            else:
+                key = (job.plan.os, job.site)
+                if key not in found:
+                    found[key] = self._obtain(job)
+                base = found[key]
             if isinstance(base, ImagekitError):
                 job.on_event(BuildStarted())
                 job.on_event(BuildFinished(0.0, base.messages[0].what))
@@ -106,6 +118,16 @@ class _Crew:
             )
         except ImagekitError as error:
             return error
+
+    def _freeze(self, index: int, lock: Lock) -> Base | ImagekitError:
+        """Have a job held to a lock; its base."""
+        job = self._jobs[index]
+        try:
+            frozen = freeze.freeze(self._engine, job.plan, lock, job.site, job.on_event)
+        except ImagekitError as error:
+            return error
+        self._jobs[index] = replace(job, options=replace(job.options, frozen=frozen))
+        return frozen.base
 
     def work(self, engines: Sequence[Engine]) -> None:
         """Build until nothing waits, in a thread for each connection.
@@ -164,8 +186,14 @@ class _Crew:
         job.on_event(BuildStarted())
         try:
             options = replace(job.options, build_id=build_id)
-            result: Built | ImagekitError = build_on(engine, base, replace(job, options=options))
+            result: Built | ImagekitError
+            result = built = build_on(engine, base, replace(job, options=options))
+            if lock := self._locks.get(job.plan.profile):
+                freeze.prove(engine, job.plan, built.image_id, lock)
             error = ""
+        except BuildFailedError as failed:
+            result = freeze.drift(failed, job.plan) if job.options.frozen else failed
+            error = result.messages[0].what
         except ImagekitError as failed:
             result, error = failed, failed.messages[0].what
         finally:

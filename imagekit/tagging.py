@@ -1,4 +1,4 @@
-"""Names that people give to images, with placeholders."""
+"""Names that people give to images, with placeholders, and what these stand for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 
+from imagekit import names
 from imagekit.document import quote
 from imagekit.errors import InputError, Message
 from imagekit.names import check_reference
@@ -13,6 +14,10 @@ from imagekit.plan.model import Plan
 from imagekit.suggest import suggestion
 
 IMAGE = "image"
+VERSION_LABEL = "org.opencontainers.image.version"
+
+_FRAMEWORK_LABEL = f"{names.LABEL_PREFIX}framework"
+_HEX = 12  # digits of a plan's digest and of an image's id
 
 # placeholder: what stands for it while nothing is built; each is a value of the right form.
 SAMPLES = {
@@ -49,25 +54,48 @@ def distinguishes(template: str) -> bool:
     return any(word in _DISTINGUISHING for word in _PLACEHOLDER.findall(template))
 
 
-def of_run(template: str, version: str, today: date) -> str:
-    """The name with what is the same for all that is built at once.
+def words(labels: Mapping[str, str], today: date) -> dict[str, str]:
+    """What placeholders stand for in names of an image, by its labels; all but ``{image}``.
 
-    Args:
-        template: a name with placeholders.
-        version: imagekit's own; ``{version}``.
-        today: the day in UTC; ``{date}``, as in 20261125.
+    What the labels do not say is left out. ``{version}`` is the profile's own label
+    ``org.opencontainers.image.version``, else the framework's release.
     """
-    return fill(template, {"version": version, "date": f"{today:%Y%m%d}"})
+    framework = labels.get(_FRAMEWORK_LABEL, "").partition(" ")[2]
+    said = {
+        "profile": labels.get(names.PROFILE_LABEL, ""),
+        # `+` stands in the versions of wheels, and in no tag.
+        "version": (labels.get(VERSION_LABEL) or framework).replace("+", "-"),
+        "date": f"{today:%Y%m%d}",
+        "plan": labels.get(names.PLAN_LABEL, "")[:_HEX],
+    }
+    return {word: value for word, value in said.items() if value}
 
 
-def of_plan(template: str, plan: Plan) -> str:
-    """The name for the image of a plan: its profile, and its digest as 12 hex digits."""
-    return fill(template, {"profile": plan.profile, "plan": plan.digest[:12]})
+def short_id(image_id: str) -> str:
+    """What ``{image}`` stands for: the 12 first hex digits of an image's id."""
+    return image_id.removeprefix("sha256:")[:_HEX]
+
+
+def of_plan(template: str, plan: Plan, today: date) -> str:
+    """The name for the image of a plan; ``{image}`` stays.
+
+    Raises:
+        InputError: a placeholder stands for nothing, or what comes out is no name.
+    """
+    known = words(dict(names.labels(plan)), today)
+    filled = fill(template, known)
+    for word in _PLACEHOLDER.findall(filled):
+        if word != IMAGE:
+            hint = f"labels: {{{VERSION_LABEL}: …}} in the profile says one"
+            what = f"{quote(template)}: {plan.profile} has no {word}"
+            raise InputError(Message("--tag", what, hint if word == "version" else ""))
+    check_reference(fill(filled, SAMPLES))
+    return filled
 
 
 def of_image(template: str, image_id: str) -> str:
-    """The name for an image; ``{image}`` as the 12 first hex digits of its id."""
-    return fill(template, {IMAGE: image_id.removeprefix("sha256:")[:12]})
+    """The name for an image, its id filled in."""
+    return fill(template, {IMAGE: short_id(image_id)})
 
 
 def waits(template: str) -> bool:

@@ -6,15 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from imagekit import names
+from imagekit import names, tagging
 from imagekit.errors import InputError, Message, WorkFailedError
 
 _WORD = re.compile(r"\{([^{}]*)\}")
-_WORDS = ("profile", "version", "date", "plan", "image")
-_SAMPLE = dict.fromkeys(_WORDS, "0")
-_HEX = 12  # digits of a plan's digest and of an image's id
-_VERSION_LABEL = "org.opencontainers.image.version"
-_FRAMEWORK_LABEL = f"{names.LABEL_PREFIX}framework"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +66,15 @@ def wanted(texts: Sequence[str], registry: str) -> tuple[Target, ...]:
 
 
 def _parse(text: str) -> Target:
-    if unknown := [word for word in _WORD.findall(text) if word not in _WORDS]:
-        listed = ", ".join(f"{{{word}}}" for word in _WORDS)
+    if unknown := [word for word in _WORD.findall(text) if word not in tagging.SAMPLES]:
+        listed = ", ".join(f"{{{word}}}" for word in tagging.SAMPLES)
         raise InputError(
             Message(text, f"{{{unknown[0]}}} is no word of a name", f"known: {listed}")
         )
-    names.check_reference(_WORD.sub(lambda found: _SAMPLE[found.group(1)], text))
+    names.check_reference(tagging.fill(text, tagging.SAMPLES))
     folder, slash, last = text.rpartition("/")
     name, _, tag = last.partition(":")
     return Target(f"{folder}{slash}{name}", tag)
-
-
-def words(image_id: str, labels: Mapping[str, str], date: str) -> dict[str, str]:
-    """What the words in braces mean for an image; what it does not say is left out.
-
-    Args:
-        image_id: ``sha256:…``.
-        labels: the image's labels, which say what it is.
-        date: the day of the push, eight digits.
-    """
-    framework = labels.get(_FRAMEWORK_LABEL, "").partition(" ")[2]
-    said = {
-        "profile": labels.get(names.PROFILE_LABEL, ""),
-        # `+` stands in the versions of wheels, and in no tag.
-        "version": (labels.get(_VERSION_LABEL) or framework).replace("+", "-"),
-        "date": date,
-        "plan": labels.get(names.PLAN_LABEL, "")[:_HEX],
-        "image": image_id.removeprefix("sha256:")[:_HEX],
-    }
-    return {word: value for word, value in said.items() if value}
 
 
 def destinations(targets: Iterable[Target], known: Mapping[str, str]) -> tuple[Destination, ...]:
@@ -110,7 +85,7 @@ def destinations(targets: Iterable[Target], known: Mapping[str, str]) -> tuple[D
 
     Args:
         targets: what people wrote.
-        known: what words mean for the image (``words``).
+        known: what words mean for the image: ``tagging.words``, and ``image``.
 
     Raises:
         WorkFailedError: the image does not say what a word means.

@@ -11,7 +11,7 @@ from imagekit import names, validation
 from imagekit import site as site_file
 from imagekit.catalogue import OsRelease, os_releases
 from imagekit.commands import progress
-from imagekit.commands.options import json_option, site_option
+from imagekit.commands.options import engine_option, json_option, site_option
 from imagekit.document import quote
 from imagekit.errors import InputError, Message
 
@@ -28,9 +28,12 @@ from imagekit.errors import InputError, Message
     help="Write the root as a tar archive instead, compressed for .gz, .xz and .zst.",
 )
 @site_option
+@engine_option
 @progress.option
 @json_option
-def command(os_: str, ref: str, output: str, site: str, style: str, as_json: bool) -> None:
+def command(
+    os_: str, ref: str, output: str, site: str, address: str, style: str, as_json: bool
+) -> None:
     """Make a base image from an apt mirror, without a registry.
 
     OS is a release of the catalogue, such as debian12. Needs root, and debootstrap or
@@ -65,7 +68,7 @@ def command(os_: str, ref: str, output: str, site: str, style: str, as_json: boo
         line = f"{archive['sha256']}  {output}"
     else:
         name = name or f"{bases.BOOTSTRAPPED}:{os_}"
-        engine = connect()
+        engine = connect(address)
         with progress.show(style, os_) as on_event:
             labels = {bases.BASE_LABEL: os_}
             made = bootstrap.bootstrap(engine, recipe, name, labels=labels, on_event=on_event)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timezone
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imagekit import metadata, profile, steps, tagging
+from imagekit import assets, metadata, profile, steps, tagging, targets
 from imagekit import site as site_file
 from imagekit.commands import progress
 from imagekit.commands.options import engine_option, set_option, site_option
 from imagekit.document import quote
 from imagekit.errors import InputError, Message
-from imagekit.events import Emit
+from imagekit.events import ignore
+from imagekit.lock import file as lock_file
+from imagekit.lock.model import Lock
 from imagekit.plan.resolve import Decision, decide
 from imagekit.profile import Profile
 from imagekit.site import Site
 from imagekit.steps import Place
+from imagekit.targets import Target
 
 if TYPE_CHECKING:
     # This imports docker-py.
@@ -42,24 +45,52 @@ class _Wanted:
     profile: Profile
     decision: Decision
 
+    @property
+    def lock(self) -> Path:
+        """Where its lock file lies."""
+        file = Path(self.profile.where().file)
+        return lock_file.beside(file, assets.folder("profiles"))
+
 
 @dataclass(frozen=True, slots=True)
 class _How:
     """What is true of all builds of this command line.
 
     Attributes:
+        tags: names for every image, with placeholders.
+        today: the day of the build, in UTC.
         settings: the options that decide about plans and places, to be said again.
         address: the engine's, as it was written; empty for the one that is found.
+        platform: as it was written; empty for the engine's own.
+        locks: what builds are held to, by profile.
     """
 
     tags: tuple[str, ...]
+    today: date
     settings: tuple[str, ...]
     place: Site
     address: str
     no_cache: bool
     pull: bool
     jobs: int
+    platform: str
+    locks: Mapping[str, Lock]
     style: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Then:
+    """What is done with images that are there.
+
+    Attributes:
+        lock: write lock files.
+        targets: where to push each image; none without ``--push``.
+        file: the metadata file, or None.
+    """
+
+    lock: bool
+    targets: tuple[Target, ...]
+    file: Path | None
 
 
 @click.command()
@@ -84,7 +115,18 @@ class _How:
     show_default=True,
     help="How many profiles to build at the same time.",
 )
-@click.option("--metadata-file", metavar="FILE", default="", help="Describe what was built there.")
+@click.option(
+    "--platform", metavar="OS/ARCH", default="", help="Build for it, where the engine can."
+)
+@click.option("--lock", is_flag=True, help="Write down all that went in, beside the profile.")
+@click.option("--frozen", is_flag=True, help="Build what the lock file says, and nothing else.")
+@click.option("--push", is_flag=True, help="Push to the --tag names, or to the site's registry.")
+@click.option(
+    "--metadata-file",
+    metavar="FILE",
+    default="",
+    help="Describe what was built there, with bills of materials and provenance beside it.",
+)
 @click.option(
     "--before",
     metavar="STEP",
@@ -101,41 +143,53 @@ def command(
     no_cache: bool,
     pull: bool,
     jobs: int,
+    platform: str,
+    lock: bool,
+    frozen: bool,
+    push: bool,
     metadata_file: str,
     before: str,
     style: str,
 ) -> None:
     """Build the images of profiles.
 
-    Prints one line an image to stdout: the image id and its names. A profile that fails
-    does not stop the others.
+    Prints one line an image to stdout: the image id and its names; with --push also one a
+    pushed name, once the registry was seen to have it. A profile that fails does not stop
+    the others.
     """
+    if lock and frozen:
+        raise click.UsageError("--lock writes what --frozen reads: take one of them")
+    if before and (len(profiles) > 1 or tags or lock or frozen or push or metadata_file):
+        raise click.UsageError("--before is for a look into one profile, and nothing else")
     for tag in tags:
         tagging.check(tag)
     file = metadata.check_path(metadata_file) if metadata_file else None
     step = _step(before) if before else None
     wanted = _decide(profiles, overrides)
     settings = [part for override in overrides for part in ("--set", override)]
-    settings += ["--site", site] if site else []
-    settings += ["--engine", address] if address else []
-    today = datetime.now(timezone.utc).date()
-    named = tuple(tagging.of_run(tag, _version(), today) for tag in tags)
-    place = site_file.load(site)
-    how = _How(named, tuple(settings), place, address, no_cache, pull, jobs, style)
+    for option, value in (("--site", site), ("--engine", address), ("--platform", platform)):
+        settings += [option, value] if value else []
+    how = _How(
+        tags=tags,
+        today=datetime.now(timezone.utc).date(),
+        settings=tuple(settings),
+        place=site_file.load(site),
+        address=address,
+        no_cache=no_cache,
+        pull=pull,
+        jobs=jobs,
+        platform=platform,
+        locks=_locks(wanted) if frozen else {},
+        style=style,
+    )
     if step is not None:
-        if len(wanted) > 1 or tags or file:
-            raise click.UsageError("--before is for one profile, without --tag or --metadata-file")
         _build_before(wanted[0], step, how)
         return
     if len(wanted) > 1 and not all(map(tagging.distinguishes, tags)):
         what = "with several profiles, --tag needs {profile}, {plan} or {image}"
         raise click.UsageError(what)
-    _build(wanted, how, file)
-
-
-def _version() -> str:
-    """The version of imagekit itself."""
-    return version("imagekit-lab")
+    pushed = targets.wanted(tags, how.place.registry) if push else ()
+    _build(wanted, how, _Then(lock, pushed, file))
 
 
 def _step(text: str) -> Place:
@@ -166,38 +220,63 @@ def _decide(profiles: tuple[str, ...], overrides: tuple[str, ...]) -> list[_Want
     return list(wanted.values())
 
 
-def _build(wanted: Sequence[_Wanted], how: _How, file: Path | None) -> None:
-    """Build images, say what became of them, and describe them when all are there."""
+def _locks(wanted: Sequence[_Wanted]) -> dict[str, Lock]:
+    """The lock of every profile, or everything that is wrong with any of them."""
+    locks: dict[str, Lock] = {}
+    problems: list[Message] = []
+    for one in wanted:
+        try:
+            locks[one.profile.name] = lock_file.load(one.lock, one.decision.plan)
+        except InputError as error:
+            problems.extend(error.messages)
+    if problems:
+        raise InputError(problems)
+    return locks
+
+
+def _build(wanted: Sequence[_Wanted], how: _How, then: _Then) -> None:
+    """Build images, do with them what was asked for, and say what became of it."""
     # The engine's modules import docker-py, which takes longer than all before.
     from imagekit import room  # noqa: PLC0415
-    from imagekit.build import Built  # noqa: PLC0415
-    from imagekit.commands import outcome  # noqa: PLC0415
+    from imagekit.commands import finish, outcome  # noqa: PLC0415
     from imagekit.engine.connection import connect  # noqa: PLC0415
     from imagekit.engine.endpoint import resolve  # noqa: PLC0415
     from imagekit.proxies import check  # noqa: PLC0415
     from imagekit.several import build_all  # noqa: PLC0415
 
     check(how.place, resolve(how.address).url)
-    with closing(connect(how.address)) as engine:
+    silent = [_job(one, how) for one in wanted]
+    again = partial(connect, how.address)
+    with closing(again()) as engine:
         with progress.show_several(how.style, [one.profile.name for one in wanted]) as emits:
-            jobs = [_job(one, how, emits[one.profile.name]) for one in wanted]
+            jobs = [replace(job, on_event=emits[job.plan.profile]) for job in silent]
             room.check(engine, [(job.plan, job.on_event) for job in jobs])
-            outcomes = build_all(engine, partial(connect, how.address), jobs, how.jobs)
-        builds = [(o.job.plan, o.result) for o in outcomes if isinstance(o.result, Built)]
-        if file is not None and len(builds) == len(outcomes):
-            metadata.write(file, metadata.describe(builds, engine, _version()))
+            outcomes = build_all(engine, again, jobs, how.jobs, how.locks)
+        finished = finish.finish(
+            engine,
+            outcomes,
+            [one.lock if then.lock else None for one in wanted],
+            finish.Wanted(then.targets, then.file, how.locks, version("imagekit-lab")),
+            partial(progress.show, how.style),
+        )
     asked = [outcome.Asked(one.profile, (one.argument, *how.settings)) for one in wanted]
-    outcome.tell(asked, outcomes)
+    outcome.tell(asked, outcomes, finished)
 
 
-def _job(one: _Wanted, how: _How, on_event: Emit) -> Job:
-    """The build of one profile, for ``build_all``."""
-    from imagekit.build import Job, Options  # noqa: PLC0415
+def _job(one: _Wanted, how: _How) -> Job:
+    """The build of one profile; it tells nobody yet."""
+    from imagekit.build import Job, Options, source_date_epoch  # noqa: PLC0415
+    from imagekit.engine.platforms import normalize  # noqa: PLC0415
 
     plan = one.decision.plan
-    tags = tuple(tagging.of_plan(tag, plan) for tag in how.tags)
-    options = Options(tags, no_cache=how.no_cache, pull=how.pull)
-    return Job(plan, how.place.with_profile_mirrors(one.decision.mirrors), options, on_event)
+    options = Options(
+        tuple(tagging.of_plan(tag, plan, how.today) for tag in how.tags),
+        no_cache=how.no_cache,
+        pull=how.pull,
+        platform=normalize(how.platform) if how.platform else "",
+        epoch=source_date_epoch(),
+    )
+    return Job(plan, how.place.with_profile_mirrors(one.decision.mirrors), options, ignore)
 
 
 def _build_before(one: _Wanted, step: Place, how: _How) -> None:
@@ -208,12 +287,11 @@ def _build_before(one: _Wanted, step: Place, how: _How) -> None:
     from imagekit.proxies import check  # noqa: PLC0415
 
     check(how.place, resolve(how.address).url)
-    plan = one.decision.plan
-    part = cut(plan, step)
+    part, job = cut(one.decision.plan, step), _job(one, how)
     with (
         closing(connect(how.address)) as engine,
-        progress.show(how.style, plan.profile) as on_event,
+        progress.show(how.style, one.profile.name) as on_event,
     ):
-        image_id = build_cut(engine, part, _job(one, how, on_event))
+        image_id = build_cut(engine, part, replace(job, on_event=on_event))
     click.echo(f"to look into it: docker run --rm -it --entrypoint bash {part.tag}", err=True)
     click.echo(f"{image_id} {part.tag}")

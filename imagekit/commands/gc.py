@@ -11,7 +11,7 @@ import click
 
 from imagekit import library
 from imagekit import site as site_file
-from imagekit.commands.options import json_option, site_option
+from imagekit.commands.options import engine_option, json_option, site_option
 from imagekit.errors import InputError, Message
 
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ _NOT_REMOVED = "not removed: "
     help="Build cache that may stay, for instance 20GB; 50GB unless a PROFILE is named.",
 )
 @site_option
+@engine_option
 @json_option
-def command(profiles: tuple[str, ...], yes: bool, cache_cap: str, site: str, as_json: bool) -> int:
+def command(
+    profiles: tuple[str, ...], yes: bool, cache_cap: str, site: str, address: str, as_json: bool
+) -> int:
     """Show what imagekit left in the engine, and remove it.
 
     Images of superseded plans (the two newest plans of each profile stay, and whatever a
@@ -62,7 +65,7 @@ def command(profiles: tuple[str, ...], yes: bool, cache_cap: str, site: str, as_
 
     if cap is None and not profiles:
         cap = gc.CACHE_CAP
-    engine = connect()
+    engine = connect(address)
     found = gc.survey(engine, gc.Wanted(frozenset(profiles), registry, cap))
     going = [item for item in found.items if item.goes]
     if not as_json:

@@ -12,6 +12,7 @@ import click
 from imagekit import names, steps
 from imagekit.blame import blame
 from imagekit.build import Built
+from imagekit.commands.finish import Finished
 from imagekit.document import printable
 from imagekit.engine.failures import BuildFailedError
 from imagekit.errors import (
@@ -41,8 +42,8 @@ class Asked:
     arguments: tuple[str, ...]
 
 
-def tell(asked: Sequence[Asked], outcomes: Sequence[Outcome]) -> None:
-    """Say what became of every build: images on stdout, the rest on stderr.
+def tell(asked: Sequence[Asked], outcomes: Sequence[Outcome], finished: Finished) -> None:
+    """Say what became of every build: images and pushed names on stdout, the rest on stderr.
 
     Raises:
         ImagekitError: with everything that failed, when something did.
@@ -61,8 +62,14 @@ def tell(asked: Sequence[Asked], outcomes: Sequence[Outcome]) -> None:
             messages += _explained(one, outcome, result)
         else:
             messages += (_of(name, message) for message in result.messages)
+    for pushed in finished.pushed:
+        click.echo(pushed.pinned)
+    for file in finished.files:
+        _say(f"wrote {file}")
     if len(outcomes) > 1:
         _say(f"{len(outcomes) - len(errors)} of {len(outcomes)} built")
+    errors += finished.errors
+    messages += (message for error in finished.errors for message in error.messages)
     if errors:
         raise _one_error(errors, messages)
 

@@ -12,7 +12,7 @@ import click
 from imagekit import names, profile, targets
 from imagekit import site as site_file
 from imagekit.commands import progress
-from imagekit.commands.options import json_option, set_option, site_option
+from imagekit.commands.options import engine_option, json_option, set_option, site_option
 from imagekit.errors import ImagekitError, Message, WorkFailedError
 from imagekit.plan.model import Plan
 from imagekit.plan.resolve import resolve
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--image", metavar="REF", default="", help="Push this image instead of a profile's.")
 @set_option
 @site_option
+@engine_option
 @json_option
 @progress.option
 def command(
@@ -35,6 +36,7 @@ def command(
     image: str,
     overrides: tuple[str, ...],
     site: str,
+    address: str,
     as_json: bool,
     style: str,
 ) -> None:
@@ -61,7 +63,7 @@ def command(
     from imagekit.engine.connection import connect  # noqa: PLC0415
     from imagekit.push import push  # noqa: PLC0415
 
-    engine = connect()
+    engine = connect(address)
     facts = _image(engine, plan, overrides) if plan else _named(engine, image)
     done: list[Pushed] = []
     failed: tuple[Message, ...] = ()

@@ -29,7 +29,7 @@ from imagekit.plan.model import Plan, Python
 from tests.docker import test_parts
 from tests.docker.support import Builder, missing
 
-served = test_parts.served
+place = test_parts.place
 
 PYTHON = Python("3.11", "os", "/opt/venv", "", (), (), (), "", (), ("humanize==4.9.0",), ())
 # humanize-4.9.0-py3-none-any.whl and humanize-4.8.0-py3-none-any.whl on PyPI
@@ -133,10 +133,10 @@ def test_conda_takes_the_locked_version_though_the_channel_has_a_newer_one(
     engine: Engine,
     builder: Builder,
     ssh_plan: Plan,
-    served: tuple[str, Path],
+    place: tuple[str, Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    url, folder = served
+    url, folder = place
     channel = folder / "pkgs" / "main"
     test_parts.conda_package(channel, "python", {"bin/python": test_parts.PYTHON})
     from_channel = replace(
@@ -151,27 +151,27 @@ def test_conda_takes_the_locked_version_though_the_channel_has_a_newer_one(
     )
     plan = small(ssh_plan, "ik-channel", "python3", "python3-venv")
     plan = replace(plan, python=from_channel)
-    place = replace(site.load(), conda=url)
-    builder.image(plan, place)
-    first = build.build(engine, plan, place, Options(), ignore)
-    lock = record.record(engine, plan, first, place, ignore)
+    lab = replace(site.load(), conda=url)
+    builder.image(plan, lab)
+    first = build.build(engine, plan, lab, Options(), ignore)
+    lock = record.record(engine, plan, first, lab, ignore)
     ((prefix, (row,)),) = lock.conda
     assert (prefix, row.name, row.version) == ("/opt/conda", "python", test_parts.VERSION)
     monkeypatch.setattr(test_parts, "VERSION", f"2{test_parts.VERSION}")
     test_parts.conda_package(channel, "python", {"bin/python": test_parts.PYTHON})
-    frozen = freeze.freeze(engine, plan, lock, place, ignore)
-    again = build.build(engine, plan, place, Options(frozen=frozen), ignore)
+    frozen = freeze.freeze(engine, plan, lock, lab, ignore)
+    again = build.build(engine, plan, lab, Options(frozen=frozen), ignore)
     freeze.prove(engine, plan, again.image_id, lock)
 
 
 @pytest.fixture
 def moving(
-    engine: Engine, tiny_base: str, served: tuple[str, Path], tmp_path: Path
+    engine: Engine, tiny_base: str, place: tuple[str, Path], tmp_path: Path
 ) -> Iterator[tuple[str, Path, Path]]:
     """A base with a package source of its own, that source's folder, and its next state."""
     if not all(map(shutil.which, ("gpg", "dpkg-deb"))):
         missing("packaging", "no gpg or dpkg-deb here")
-    url, folder = served
+    url, folder = place
     here, later = folder / "moving", tmp_path / "later"
     for state, version in ((here, "1.0"), (later, "2.0")):
         home = tmp_path / f"gpg-{version}"
@@ -204,10 +204,10 @@ def test_apt_drift_is_named_before_anything_is_done(
     base, here, later = moving
     plan = small(ssh_plan, "ik-drift", "ik-moving")
     plan = replace(plan, os=replace(plan.os, image=base))
-    place = site.load()
+    lab = site.load()
     builder.image(plan)
-    first = build.build(engine, plan, place, Options(), ignore)
-    lock = record.record(engine, plan, first, place, ignore)
+    first = build.build(engine, plan, lab, Options(), ignore)
+    lock = record.record(engine, plan, first, lab, ignore)
     (row,) = (row for row in lock.apt if row.name == "ik-moving")
     assert (row.version, len(row.sha256)) == ("1.0", 1)
     shutil.rmtree(here)

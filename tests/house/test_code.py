@@ -26,7 +26,7 @@ LONG = {
 MOST_OPTIONS = 8
 # Verbs that have more for a reason, which stands here.
 MANY = {
-    "build": "what is built, how, how much at once, what is told of it, and a look into a failure",
+    "build": "what is built, how, how much at once, what becomes of it, and a look into a failure",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

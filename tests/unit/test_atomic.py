@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ def test_a_file_takes_the_place_of_another(tmp_path: Path) -> None:
         opened.write(b"new")
         assert file.read_text() == "old"
     assert file.read_text() == "new"
-    assert file.stat().st_mode & 0o777 == 0o644
+    umask = os.umask(0)
+    os.umask(umask)
+    assert file.stat().st_mode & 0o777 == 0o666 & ~umask
     assert list(tmp_path.iterdir()) == [file]
 
 

@@ -15,17 +15,24 @@ IMAGE = f"sha256:{'c0ffee' * 10}abcd"
 
 
 def test_every_placeholder_is_filled_in_when_it_is_known(planned: Callable[[str], Plan]) -> None:
-    plan = planned("")
+    plan = planned('labels: {org.opencontainers.image.version: "1.2.3"}')
     template = "r.example:5000/{profile}:{version}-{date}-{plan}-{image}"
     tagging.check(template)
-    of_run = tagging.of_run(template, "1.2.3", date(2026, 1, 2))
-    assert of_run == "r.example:5000/{profile}:1.2.3-20260102-{plan}-{image}"
-    of_plan = tagging.of_plan(of_run, plan)
+    of_plan = tagging.of_plan(template, plan, date(2026, 1, 2))
     assert of_plan == f"r.example:5000/x:1.2.3-20260102-{plan.digest[:12]}-{{image}}"
     assert tagging.waits(of_plan)
     of_image = tagging.of_image(of_plan, IMAGE)
     assert of_image == f"r.example:5000/x:1.2.3-20260102-{plan.digest[:12]}-c0ffeec0ffee"
     assert not tagging.waits(of_image)
+
+
+def test_the_version_is_the_frameworks_where_the_profile_says_none(
+    planned: Callable[[str], Plan],
+) -> None:
+    plan = planned("framework: {name: tensorflow, version: '2.20'}\ncuda: false\n")
+    assert tagging.of_plan("x:{version}", plan, date(2026, 1, 2)) == "x:2.20.0"
+    with pytest.raises(InputError, match=r"x has no version\n  hint: labels: "):
+        tagging.of_plan("x:{version}", planned(""), date(2026, 1, 2))
 
 
 @pytest.mark.parametrize("template", ["lab/x", "lab/x:1", "{profile}", "lab/{plan}:{image}"])

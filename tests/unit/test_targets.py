@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from imagekit import targets
+from imagekit import tagging, targets
 from imagekit.errors import InputError, WorkFailedError
 from imagekit.targets import Destination, Target
 
@@ -19,7 +21,7 @@ FIXED = f"{PLAN}-{IMAGE}"
 
 
 def of(*texts: str, labels: dict[str, str] = LABELS, registry: str = "") -> list[Destination]:
-    known = targets.words(ID, labels, "20261125")
+    known = {**tagging.words(labels, date(2026, 11, 25)), "image": tagging.short_id(ID)}
     return list(targets.destinations(targets.wanted(texts, registry), known))
 
 

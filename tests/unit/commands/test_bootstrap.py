@@ -28,7 +28,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         told.update(recipe=recipe, file=file)
         return "ab" * 32
 
-    monkeypatch.setattr(connection, "connect", object)
+    monkeypatch.setattr(connection, "connect", lambda _address: object())
     monkeypatch.setattr(bootstrap, "bootstrap", image)
     monkeypatch.setattr(bootstrap, "write", archive)
     return told
@@ -57,7 +57,7 @@ def test_the_name_and_the_sites_mirror_arrive(
 def test_an_archive_is_written_without_an_engine(
     run_cli: RunCli, made: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def connect() -> None:
+    def connect(_address: str) -> None:
         pytest.fail("an engine was asked")
 
     monkeypatch.setattr(connection, "connect", connect)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import pytest
 
-from imagekit import bases, build, room, several
+from imagekit import bases, build, records, room, several
 from imagekit.bases import Base
-from imagekit.build import Built, Cut, Job, Options
-from imagekit.engine import connection
+from imagekit.build import Built, Cut, Frozen, Job, Options
+from imagekit.commands import finish
+from imagekit.engine import connection, images
 from imagekit.engine.failures import BuildFailedError
 from imagekit.engine.trace import FailedStep, StepRun
 from imagekit.errors import EngineError, Message, NetworkError, WorkFailedError
 from imagekit.events import Notice
+from imagekit.lock import freeze, record
+from imagekit.lock.model import Lock, LockedBase, Row, plan_keys
+from imagekit.plan.model import Plan
+from imagekit.push import Pushed
 from imagekit.site import Site
 
 
@@ -189,8 +195,14 @@ def test_two_profiles_of_one_name_are_not_built_at_once(
         (["--jobs", "0"], "0 is not in the range"),
         (["--before", "image"], '--before takes a step such as image 9/14, not "image"'),
         (["--before", "image 99/99"], "a: has no step image 99/99"),
-        (["--before", "image 1/6", "debian12-desktop"], "--before is for one profile"),
-        (["--before", "image 1/6", "--tag", "x"], "--before is for one profile"),
+        (["--before", "image 1/6", "--push"], "--before is for a look into one profile"),
+        (["--lock", "--frozen"], "--lock writes what --frozen reads"),
+        (["--frozen"], "a.lock: no such lock file\n  hint: imagekit build a --lock writes it"),
+        (["--push"], "there is no TARGET to push to"),
+        (["--tag", "x:{version}"], '"x:{version}": a has no version'),
+        (["--platform", "windows"], "'windows' is not of the form linux/architecture"),
+        (["--before", "image 1/6", "debian12-desktop"], "--before is for a look into one profile"),
+        (["--before", "image 1/6", "--tag", "x"], "--before is for a look into one profile"),
     ],
 )
 def test_bad_options_are_refused(
@@ -265,6 +277,15 @@ def test_the_exit_code_is_that_of_all_failures_or_one(
 # ---- the file that describes what was built
 
 
+@pytest.fixture
+def described(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images have digests, and records that say nothing."""
+    facts = SimpleNamespace(id="sha256:1", repo_digests=("r/x@sha256:d",))
+    monkeypatch.setattr(images, "demand", lambda *_: facts)
+    monkeypatch.setattr(records, "of_image", lambda *_, **__: records.Records("{}", "{}"))
+
+
+@pytest.mark.usefixtures("described")
 def test_what_was_built_is_described(run_cli: RunCli, write: Write, calls: Calls) -> None:
     for name in "ab":
         write("profile: 1", f"{name}.yaml")
@@ -273,6 +294,8 @@ def test_what_was_built_is_described(run_cli: RunCli, write: Write, calls: Calls
     assert described["version"] == 1
     assert described["engine"]["version"] == "28.5.2"
     assert [one["profile"] for one in described["builds"]] == ["b", "a"]
+    assert described["builds"][0]["digests"] == ["r/x@sha256:d"]
+    assert Path("a.cdx.json").read_text("utf-8") == Path("b.provenance.json").read_text("utf-8")
 
 
 def test_nothing_is_described_unless_all_is_there(
@@ -281,6 +304,62 @@ def test_nothing_is_described_unless_all_is_there(
     for name in ("bad", "good"):
         write("profile: 1", f"{name}.yaml")
     assert run_cli("build", "good.yaml", "bad.yaml", "--metadata-file", "m.json").code == 1
+    assert not Path("m.json").exists()
+
+
+# ---- locks and pushes
+
+
+TINI = Row("tini", "0.19.0-1", "amd64", ("0" * 64,))
+
+
+def lock_of(plan: Plan) -> Lock:
+    base = LockedBase("debian:12-slim", "", ("sha256:" + "1" * 64,))
+    return Lock(plan.profile, plan.digest, plan_keys(plan), base, (TINI,), (), (), ())
+
+
+def test_a_lock_is_written_beside_the_profile_and_holds_the_next_build(
+    run_cli: RunCli, write: Write, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "record", lambda _engine, plan, *_: lock_of(plan))
+    frozen: list[Lock] = []
+
+    def freeze_to(_engine: object, _plan: Plan, lock: Lock, *_: object) -> Frozen:
+        frozen.append(lock)
+        return Frozen(Base("locked", "sha256:3"), ())
+
+    monkeypatch.setattr(freeze, "freeze", freeze_to)
+    monkeypatch.setattr(freeze, "prove", lambda *_: None)
+    write("profile: 1", "lab/a.yaml")
+    ended = run_cli("build", "lab/a.yaml", "--lock")
+    assert (ended.code, told(ended.err)[-1]) == (0, "wrote lab/a.lock")
+    assert run_cli("build", "lab/a.yaml", "--frozen").code == 0
+    assert [lock.profile for lock in frozen] == ["a"]
+    assert calls[1].options.frozen == Frozen(Base("locked", "sha256:3"), ())
+    # The same profile with something else in it is another plan.
+    write("profile: 1\npackages: {apt: [tree]}", "lab/a.yaml")
+    stale = run_cli("build", "lab/a.yaml", "--frozen")
+    assert (stale.code, len(calls)) == (2, 2)
+    assert "changed: apt" in stale.err
+
+
+def test_pushed_names_go_to_stdout_even_when_another_failed(
+    run_cli: RunCli, write: Write, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def push(_engine: object, _facts: object, wanted: Any, *_: object) -> Iterator[Pushed]:
+        for target in wanted:
+            if target.repository == "r.test/away":
+                raise NetworkError(Message("r.test/away", "no such host"))
+            yield Pushed(f"{target.repository}:{target.tag}", "sha256:d", sent=True)
+
+    monkeypatch.setattr(finish, "push", push)
+    monkeypatch.setattr(images, "demand", lambda *_: SimpleNamespace(repo_digests=()))
+    write("profile: 1", "a.yaml")
+    names = ("--tag", "r.test/x:1", "--tag", "r.test/away:1")
+    ended = run_cli("build", "a.yaml", *names, "--push", "--metadata-file", "m.json")
+    assert ended.code == 4
+    assert ended.out.splitlines()[1:] == ["r.test/x:1@sha256:d"]
+    assert "r.test/away: no such host" in ended.err
     assert not Path("m.json").exists()
 
 

@@ -49,7 +49,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     def find(engine: object, ref: str) -> Any:
         return state.images.get(ref)
 
-    monkeypatch.setattr(connection, "connect", object)
+    monkeypatch.setattr(connection, "connect", lambda _address: object())
     monkeypatch.setattr(images, "find", find)
     monkeypatch.setattr(push, "push", fake)
     return state
