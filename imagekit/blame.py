@@ -7,13 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 
 from imagekit.document import Problem, quote
 from imagekit.paths import Path, nodes
-from imagekit.plan.model import Plan
+from imagekit.plan.model import APPLICATIONS, MOZILLA, Plan
 from imagekit.profile import Profile
 
 # What a program says of a package, and what that means.
 _Words = tuple[tuple[str, str], ...]
 # Which values of a profile ask for a package.
 _Owner = Callable[[Profile, Plan, str], Iterator[Path]]
+
+# The keys that ask for layers which are not called by one.
+_ASKED: dict[str, Path] = {
+    APPLICATIONS: ("desktop", "applications"),
+    MOZILLA: ("desktop", "applications"),
+}
 
 # https://salsa.debian.org/apt-team/apt: apt-private/private-cacheset.cc; dpkg: src/main/errors.c
 _APT: _Words = (
@@ -78,7 +84,7 @@ def _apt(profile: Profile, plan: Plan, name: str) -> Iterator[Path]:
     # What a feature consists of is not the profile's, but that it is wanted is. What every
     # image has is not: `base` says on which release.
     features = (feature for feature, packages in plan.apt if bare in packages)
-    yield from ((feature,) for feature in features if feature != "base")
+    yield from (_ASKED.get(feature, (feature,)) for feature in features if feature != "base")
 
 
 def _pip(profile: Profile, plan: Plan, name: str) -> Iterator[Path]:

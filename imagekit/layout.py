@@ -12,7 +12,7 @@ from typing import Any
 
 from imagekit.errors import InputError, Message
 from imagekit.names import labels, ports
-from imagekit.plan.model import BROWSER, CONDA, MOZILLA, Cuda, File, Plan, Python
+from imagekit.plan.model import APPLICATIONS, BROWSER, CONDA, MOZILLA, Cuda, File, Plan, Python
 
 # @novnc/novnc 1.7.0, dist.integrity of the npm registry in hexadecimal (looked up 2026-11-23).
 _NOVNC_SHA512 = (
@@ -105,7 +105,10 @@ def layout(plan: Plan) -> Layout:
     return Layout(values, (*rootfs, *early), _left_out(plan))
 
 
-_APT_FEATURES = ("base", "cuda", "sshd", "desktop", MOZILLA, "locale", "user", "packages")
+_APT_FEATURES = (
+    *("base", "cuda", "sshd", "desktop", APPLICATIONS, "locale", MOZILLA),
+    *("user", "packages"),
+)
 
 
 def check(plan: Plan) -> None:
@@ -191,6 +194,7 @@ def _trunk(plan: Plan) -> list[str]:
         ("cuda.recipe", recipe),
         ("sshd", plan.sshd is not None),
         ("desktop", plan.desktop is not None),
+        ("desktop.applications", APPLICATIONS in dict(plan.apt)),
         ("locale", True),
         ("desktop.mozilla", _has_mozilla(plan)),
     )

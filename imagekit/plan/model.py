@@ -23,6 +23,9 @@ CONDA = "/opt/conda"
 BROWSER = "browser"
 """The group of applications that is Firefox."""
 
+APPLICATIONS = "applications"
+"""The apt layer of the desktop's programs, whose translations come with the language."""
+
 MOZILLA = "mozilla"
 """The apt layer, and the kind of mirror, of Mozilla's own package source."""
 

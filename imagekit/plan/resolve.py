@@ -16,7 +16,7 @@ from imagekit.plan.base_image import given_base
 from imagekit.plan.choose import Refusal, choose
 from imagekit.plan.files import files
 from imagekit.plan.mirrors import kept, mirrors
-from imagekit.plan.model import BROWSER, MOZILLA, Desktop, Locale, Os, Plan, Sshd
+from imagekit.plan.model import APPLICATIONS, BROWSER, MOZILLA, Desktop, Locale, Os, Plan, Sshd
 from imagekit.plan.reasons import Choice, reasons
 from imagekit.plan.stack import IMAGE, RECIPE, Stack, has_channels
 from imagekit.profile import Profile
@@ -180,21 +180,25 @@ def _apt(
         layers.append(("cuda", recipe.packages))
     if profile.sshd is not None:
         layers.append(("sshd", packages["sshd"]))
+    translations: tuple[str, ...] = ()
     if desktop is not None:
         names = {"desktop": (*packages["desktop"], *packages[f"desktop.{desktop.session}"])}
         for group in desktop.applications:
-            layer = MOZILLA if group == BROWSER and stack.os.mozilla else "desktop"
             key = features.APPLICATION + group
             spoken = packages.get(f"{key}@{locale.lang.partition('.')[0]}", ())
-            names[layer] = (*names.get(layer, ()), *packages[key], *spoken)
+            if group == BROWSER and stack.os.mozilla:
+                names[MOZILLA] = (*packages[key], *spoken)
+            else:
+                names[APPLICATIONS] = (*names.get(APPLICATIONS, ()), *packages[key])
+                translations += spoken
         layers += names.items()
     typed: tuple[str, ...] = ()
     if locale.input_method and desktop is not None:
         reach = packages[f"input@{desktop.session}"]
         typed = (*packages[features.INPUT + locale.input_method], *reach)
     shown = locale.fonts if desktop is not None or profile.fonts else ()
-    if shown or typed:
-        layers.append(("locale", (*shown, *typed)))
+    if shown or typed or translations:
+        layers.append(("locale", (*shown, *typed, *translations)))
     layers.append(("python", _interpreter(profile, stack)))
     if profile.user.shell != "bash":
         layers.append(("user", (profile.user.shell,)))

@@ -18,7 +18,7 @@ profile: 1
 base: {os: debian12}
 framework: {name: tensorflow, version: "2.20"}
 jupyter: true
-desktop: true
+desktop: {applications: [editor, browser]}
 locale:
   fonts: [fonts-roboto]
 packages:
@@ -105,6 +105,10 @@ def blamed(
             '7:11: locale.fonts[0]: apt finds no package "fonts-roboto"',
         ),
         (APT_GONE.format("xfdesktop4"), '5:10: desktop: apt finds no package "xfdesktop4"'),
+        (
+            APT_GONE.format("firefox-esr"),
+            '5:25: desktop.applications: apt finds no package "firefox-esr"',
+        ),
         (
             PIP_GONE.format("No_Such.Dist==1.0"),
             '10:14: packages.pip[1]: no index has "No_Such.Dist"',

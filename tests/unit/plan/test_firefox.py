@@ -54,7 +54,8 @@ def test_its_source_is_there_before_it_is_installed_and_nothing_else_waits_for_i
 )
 def test_elsewhere_it_is_the_archives(planned: Planned, release: str, name: str) -> None:
     plan = planned(TEXT.format(release, "zh_CN.UTF-8"))
-    assert name in dict(plan.apt)["desktop"]
+    assert name in dict(plan.apt)["locale"]
+    assert any(package.startswith("firefox") for package in dict(plan.apt)["applications"])
     assert "mozilla" not in dict(plan.apt)
     assert SOURCE not in {file.path for file in render.render(plan).files}
 
