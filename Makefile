@@ -87,7 +87,7 @@ fuzz: .venv/dev ## 20,000 generated profiles and sites: minutes
 	IMAGEKIT_FUZZ=20000 $(BIN)/pytest tests/unit/test_fuzz.py
 
 .PHONY: bench
-bench: .venv/dev ## Times, memory and sizes of an image; BENCH_ARGS="--tutorial" compares
+bench: .venv/dev ## Times, memory, sizes, and builds against hand-written ones: an hour (BENCH_ARGS="--only start")
 	@$(ON_ENGINE) $(BIN)/python -m tests.bench.run $(BENCH_ARGS)
 
 .PHONY: soak
