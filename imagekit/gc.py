@@ -93,6 +93,7 @@ def survey(engine: Engine, wanted: Wanted) -> Survey:
     items = [
         *_stray_containers(engine, containers, wanted),
         *_images(engine, containers, wanted),
+        *_looks(engine, containers, wanted),
     ]
     if not wanted.profiles:
         items += _stray_networks(engine, wanted)
@@ -193,6 +194,22 @@ def _images(engine: Engine, containers: Iterable[Holding], wanted: Wanted) -> It
             yield _image(engine, image, profile, False, reason)
     for image, goes, reason in verdicts(ours, kept, wanted.registry):
         yield _image(engine, image, image.labels[names.PROFILE_LABEL], goes, reason)
+
+
+def _looks(engine: Engine, containers: Iterable[Holding], wanted: Wanted) -> Iterator[Item]:
+    """Images that ``build --before`` made for a look; the build cache makes them again."""
+    used = {container.image for container in containers}
+    looks = f"{names.REPOSITORY}/*:{names.BEFORE}*"
+    for image in inventory.named_images(engine, looks):
+        repositories = {tag.partition(f":{names.BEFORE}")[0] for tag in image.tags}
+        profiles = {name.removeprefix(f"{names.REPOSITORY}/") for name in repositories}
+        if any(f":{names.BEFORE}" not in tag for tag in image.tags):
+            continue
+        if wanted.profiles and not profiles <= wanted.profiles:
+            continue
+        goes = image.id not in used
+        reason = "was built for a look into a failure" if goes else "a container uses it"
+        yield _image(engine, image, "look", goes, reason)
 
 
 def _bases(engine: Engine, containers: Iterable[Holding]) -> Iterator[Item]:

@@ -9,6 +9,8 @@ from imagekit.errors import InputError, Message
 from imagekit.plan.model import Plan
 
 REPOSITORY = "imagekit"
+BEFORE = "before-"
+"""How tags of images begin that were built for a look into a failure."""
 
 SSH_PORT = 22
 WEB_PORT = 80
@@ -57,7 +59,7 @@ def registry_tags(plan: Plan, registry: str) -> tuple[str, ...]:
 
 def before(plan: Plan, stage: str, number: int) -> str:
     """The name of what was there before a step of the build."""
-    return f"{REPOSITORY}/{plan.profile}:before-{stage}-{number}"
+    return f"{REPOSITORY}/{plan.profile}:{BEFORE}{stage}-{number}"
 
 
 def ports(plan: Plan) -> tuple[int, ...]:

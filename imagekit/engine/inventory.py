@@ -71,8 +71,17 @@ class Usage:
 
 def labelled_images(engine: Engine, label: str) -> tuple[ImageFacts, ...]:
     """All images with a label, those without a name among them."""
+    return _found(engine, {"label": label})
+
+
+def named_images(engine: Engine, pattern: str) -> tuple[ImageFacts, ...]:
+    """All images with a name that fits a pattern, for instance ``lab/*:old-*``."""
+    return _found(engine, {"reference": pattern})
+
+
+def _found(engine: Engine, filters: dict[str, str]) -> tuple[ImageFacts, ...]:
     with in_words(engine.where):
-        listed = engine.client.api.images(filters={"label": label}, quiet=True)
+        listed = engine.client.api.images(filters=filters, quiet=True)
     found = (images.find(engine, image) for image in dict.fromkeys(listed))
     return tuple(image for image in found if image is not None)
 

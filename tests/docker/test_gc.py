@@ -119,6 +119,22 @@ def test_superseded_images_go_and_the_rest_stays(shelf: Shelf, cli: Cli) -> None
     assert "nothing to remove" in again.stdout
 
 
+def test_what_was_built_for_a_look_goes_unless_it_is_looked_into(shelf: Shelf) -> None:
+    def look(number: int) -> str:
+        name = f"{names.REPOSITORY}/{shelf.profile}:{names.BEFORE}image-{number}"
+        return buildkit.build(shelf.engine, context_of('CMD ["x"]'), tags=(name,)).image_id
+
+    left, watched = look(1), look(2)
+    holder = shelf.container(watched)
+    found = shelf.survey()
+    assert going(found) == {left: "was built for a look into a failure"}
+    assert [error for _, error in gc.sweep(found.items)] == [""]
+    assert images.find(shelf.engine, left) is None
+    shelf.engine.client.api.remove_container(holder)
+    assert set(going(shelf.survey())) == {watched}
+    assert [error for _, error in gc.sweep(shelf.survey().items)] == [""]
+
+
 def test_an_image_built_again_goes_without_a_name(shelf: Shelf) -> None:
     first, second = shelf.image("a"), shelf.image("a")
     found = shelf.survey()
