@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import socket
 import subprocess
 import tarfile
@@ -22,6 +23,7 @@ from imagekit.engine.connection import Engine
 from imagekit.names import SSH_PORT, WEB_PORT
 from imagekit.wait import Deadline, NotYetError, until
 from tests.docker.box import SECONDS, Box, OpenSsh, started, write_key
+from tests.docker.support import missing
 
 pytestmark = pytest.mark.image
 
@@ -125,6 +127,8 @@ def test_the_clients_language_is_not_taken(
 
 def test_files_are_copied_with_chinese_names(client: OpenSsh, tree: Path, tmp_path: Path) -> None:
     """By scp, sftp and rsync, there and back."""
+    if shutil.which("rsync") is None:
+        missing("rsync", "no rsync here")
     remote = f"{client.host}:"
     client.run("scp", "-r", str(tree), f"{remote}scp")
     client.run("scp", "-r", f"{remote}scp", str(tmp_path / "scp"))
