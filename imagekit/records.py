@@ -94,7 +94,7 @@ def _time(text: str) -> datetime:
 
 def _sums(lock: Lock, whole: Contents) -> Iterator[tuple[Deb | Dist, str]]:
     """Packages whose file is known, with its checksum."""
-    rows = {row.name: row for row in (*lock.apt, *lock.nvidia)}
+    rows = {row.name: row for row in (*lock.apt, *lock.foreign)}
     for deb in whole.debs:
         yield from _sum(deb, rows.get(rows_of.deb(deb, whole.architecture).name))
     rows = {row.name: row for row in lock.python}

@@ -78,7 +78,7 @@ def _lines(lock: Lock) -> Iterator[str]:
     yield from (f"    - {layer}" for layer in lock.base.layers)
     yield "# Without a checksum: part of the base."
     yield from _section("apt", lock.apt)
-    yield from _section("nvidia", lock.nvidia)
+    yield from _section("foreign", lock.foreign)
     yield from _section("python", lock.python)
     if lock.conda:
         yield "conda:"
@@ -104,7 +104,7 @@ def _typed(values: dict[str, Any]) -> Lock:
         keys=tuple(values["keys"].items()),
         base=LockedBase(base["image"], base.get("digest", ""), tuple(base["layers"])),
         apt=_rows(values.get("apt", {})),
-        nvidia=_rows(values.get("nvidia", {})),
+        foreign=_rows(values.get("foreign", {})),
         python=_rows(values.get("python", {})),
         conda=tuple((prefix, _rows(rows)) for prefix, rows in values.get("conda", {}).items()),
     )

@@ -55,7 +55,7 @@ def files(lock: Lock) -> tuple[ContextFile, ...]:
     )
     lists = (
         _list("base/frozen/apt", map(_deb, lock.apt)),
-        _list("base/frozen/nvidia", map(_deb, lock.nvidia)),
+        _list("base/frozen/foreign", map(_deb, lock.foreign)),
         _list("python/frozen/python", python),
         *((_list("python/frozen/conda", conda),) if lock.conda else ()),
     )
@@ -100,7 +100,7 @@ def differences(plan: Plan, lock: Lock, whole: Contents) -> Iterator[str]:
     # Without checksums: the build was held to those, and an image does not have them.
     rows = {
         "apt": (
-            (*lock.apt, *lock.nvidia),
+            (*lock.apt, *lock.foreign),
             tuple(rows_of.deb(deb, whole.architecture) for deb in whole.debs),
         ),
         "python": (

@@ -60,7 +60,8 @@ class Lock:
             stale lock can say what changed.
         base: the base image.
         apt: dpkg's packages.
-        nvidia: those of them from NVIDIA's own source, which one step alone can reach.
+        foreign: those of them from NVIDIA's or Mozilla's own source, which one step alone can
+            reach.
         python: distributions in the environment that sessions have on their PATH.
         conda: pairs of an environment's folder and its packages.
     """
@@ -70,7 +71,7 @@ class Lock:
     keys: tuple[tuple[str, str], ...]
     base: LockedBase
     apt: tuple[Row, ...]
-    nvidia: tuple[Row, ...]
+    foreign: tuple[Row, ...]
     python: tuple[Row, ...]
     conda: tuple[tuple[str, tuple[Row, ...]], ...]
 

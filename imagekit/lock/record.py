@@ -17,7 +17,7 @@ from imagekit.lock import checksums
 from imagekit.lock import rows as rows_of
 from imagekit.lock.checksums import Checksums
 from imagekit.lock.model import Lock, LockedBase, plan_keys
-from imagekit.plan.model import Plan
+from imagekit.plan.model import MOZILLA, Plan
 from imagekit.site import Site
 
 _SHOWN = 5  # names in a notice
@@ -89,7 +89,7 @@ def assemble(
         keys=plan_keys(plan),
         base=base,
         apt=tuple(row for deb, row in rows.items() if deb not in foreign),
-        nvidia=tuple(rows[deb] for deb in whole.debs if deb in foreign),
+        foreign=tuple(rows[deb] for deb in whole.debs if deb in foreign),
         python=tuple(
             rows_of.dist(dist, known.of_dist(dist)) for dist in rows_of.environment(plan, whole)
         ),
@@ -107,11 +107,16 @@ def assemble(
 
 
 def _foreign(plan: Plan, debs: Iterable[Deb], known: Checksums) -> frozenset[Deb]:
-    """Packages of NVIDIA's own source: those of whose names the release's lists have nothing."""
-    if plan.cuda is None or plan.cuda.source != "recipe":
-        return frozenset()
-    names = {name for name, _, _ in known.listed}
-    return frozenset(deb for deb in debs if deb.name not in names)
+    """Packages of sources that one step alone can reach.
+
+    Mozilla's, and NVIDIA's own: those of whose names the release's lists have nothing.
+    """
+    mozilla = frozenset(dict(plan.apt).get(MOZILLA, ()))
+    found = [deb for deb in debs if deb.name in mozilla]
+    if plan.cuda is not None and plan.cuda.source == "recipe":
+        names = {name for name, _, _ in known.listed}
+        found += (deb for deb in debs if deb.name not in names)
+    return frozenset(found)
 
 
 def _gone(plan: Plan, debs: Iterable[Deb], known: Checksums) -> list[str]:

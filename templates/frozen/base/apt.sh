@@ -2,8 +2,8 @@
 # Sourced by env.sh in a frozen build: apt takes what the lock file has, and nothing else.
 # Beside this file:
 #
-#   apt     a package a line: name, version, architecture, SHA-256 of its file or -
-#   nvidia  the same for packages of NVIDIA's own source, which one step alone can reach
+#   apt      a package a line: name, version, architecture, SHA-256 of its file or -
+#   foreign  the same for packages of NVIDIA's or Mozilla's source, which one step alone reaches
 frozen=/run/imagekit-build/base/frozen
 
 # The lock's versions before all others, even for a downgrade; what it does not have, never.
@@ -14,7 +14,7 @@ frozen=/run/imagekit-build/base/frozen
     awk -v native="$(dpkg --print-architecture)" '{
         name = $3 == "all" || $3 == native ? $1 : $1 ":" $3
         printf "\nPackage: %s\nPin: version %s\nPin-Priority: 1001\n", name, $2
-    }' "$frozen/apt" "$frozen/nvidia"
+    }' "$frozen/apt" "$frozen/foreign"
 } > "$place/preferences"
 mkdir -p "$place/preferences.d"
 cat >> "$place/apt.conf" <<CONF

@@ -51,7 +51,7 @@ def lock(plan: Plan) -> Lock:
         keys=plan_keys(plan),
         base=BASE,
         apt=(Row("dpkg", "1.21.22", "amd64"), Row("tini", "1:0.19.0-1+b3", "amd64", (ONE,))),
-        nvidia=(),
+        foreign=(),
         python=(Row("numpy", "2.4.6", "", (TWO,)),),
         conda=(("/opt/conda", (Row("python", "3.7.16", "h7a1cb2a_0", (THREE,)),)),),
     )

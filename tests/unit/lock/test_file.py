@@ -23,7 +23,7 @@ def refused(text: str, plan: Plan, place: Path) -> list[str]:
 
 
 def test_what_is_written_is_read_again(place: Path, lock: Lock, plan: Plan) -> None:
-    whole = replace(lock, nvidia=(Row("cuda-cudart-10-0", "10.0.130-1", "amd64", (TWO,)),))
+    whole = replace(lock, foreign=(Row("cuda-cudart-10-0", "10.0.130-1", "amd64", (TWO,)),))
     (place / "x.lock").write_text(file.dump(whole))
     assert file.load(Path("x.lock"), plan) == whole
 

@@ -27,17 +27,17 @@ ENGINE: Any = object()
 def test_steps_obey_lists_of_what_is_locked(lock: Lock) -> None:
     cudart = Row("cuda-cudart-10-0", "10.0.130-1", "amd64", (THREE,))
     python = (*lock.python, Row("six", "1.17.0", "", (ONE, TWO)))
-    files = freeze.files(replace(lock, nvidia=(cudart,), python=python))
+    files = freeze.files(replace(lock, foreign=(cudart,), python=python))
     texts = {file.path.rpartition("/")[2]: file.data.decode() for file in files}
     assert texts["apt"] == f"dpkg 1.21.22 amd64 -\ntini 1:0.19.0-1+b3 amd64 {ONE}\n"
-    assert texts["nvidia"] == f"cuda-cudart-10-0 10.0.130-1 amd64 {THREE}\n"
+    assert texts["foreign"] == f"cuda-cudart-10-0 10.0.130-1 amd64 {THREE}\n"
     assert texts["python"] == (
         f"numpy==2.4.6 --hash=sha256:{TWO}\nsix==1.17.0 --hash=sha256:{ONE} --hash=sha256:{TWO}\n"
     )
     assert texts["conda"] == '/opt/conda python[version="==3.7.16",build="h7a1cb2a_0"]\n'
     # Where the steps of apt look, and those of the environment.
     assert {file.path for file in files} == {
-        *(f"build/base/frozen/{name}" for name in ("apt", "nvidia", "apt.sh")),
+        *(f"build/base/frozen/{name}" for name in ("apt", "foreign", "apt.sh")),
         *(f"build/python/frozen/{name}" for name in ("python", "conda", "python.sh")),
     }
 

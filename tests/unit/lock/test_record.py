@@ -54,10 +54,20 @@ def test_nvidia_s_own_packages_stand_apart(plan: Plan) -> None:
     known = replace(KNOWN, cached={checksums.key(cudart): TWO})
     cuda = Cuda("10.0", "", "runtime", "recipe", "410.48", "3.0", "")
     lock = record.assemble(replace(plan, cuda=cuda), BASE, whole, BELOW, known)
-    assert lock.nvidia == (Row(cudart.name, cudart.version, "amd64", (TWO,)),)
+    assert lock.foreign == (Row(cudart.name, cudart.version, "amd64", (TWO,)),)
     assert cudart.name not in {row.name for row in lock.apt}
     # Elsewhere, one that the mirror does not know is one that it lost.
-    assert record.assemble(plan, BASE, whole, BELOW, known).nvidia == ()
+    assert record.assemble(plan, BASE, whole, BELOW, known).foreign == ()
+
+
+def test_mozilla_s_own_packages_stand_apart_too(plan: Plan) -> None:
+    firefox = Deb("firefox", "amd64", "155.0~build1")
+    whole = replace(WHOLE, debs=(firefox, *WHOLE.debs))
+    known = replace(KNOWN, listed={**KNOWN.listed, checksums.key(firefox): TWO})
+    from_mozilla = replace(plan, apt=(*plan.apt, ("mozilla", ("firefox",))))
+    lock = record.assemble(from_mozilla, BASE, whole, BELOW, known)
+    assert [row.name for row in lock.foreign] == ["firefox"]
+    assert "firefox" not in {row.name for row in lock.apt}
 
 
 def test_a_package_of_another_architecture_says_so(plan: Plan) -> None:
