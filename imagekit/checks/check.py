@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from imagekit.checks.subject import Subject
 from imagekit.wait import Deadline
 
 Data: TypeAlias = Mapping[str, object]
-"""What a check saw: text, numbers, booleans, and lists or mappings of them. No secrets."""
+"""What a check saw: text, numbers, booleans, and lists or mappings of them. No secrets.
+
+A value of its own may be an ``Attachment``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Something to look at, such as a picture of the screen.
+
+    Attributes:
+        name: a file's name, such as ``desktop.png``.
+        media_type: such as ``image/png``.
+        content: the file.
+    """
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
 
 
 class CheckFailedError(Exception):
@@ -50,11 +67,16 @@ class Check:
         limit: seconds after which it has failed, the wait for the service included.
         ask: asks; returns what was seen, or raises ``CheckFailedError`` or
             ``CheckSkippedError``. It must give up when the deadline has passed.
+        full: asked only when everything is to be asked (``--full``), or by name.
+        uses: what only one check at a time may use, such as ``screen``; checks that name
+            the same thing are asked one after another. Empty for nothing.
     """
 
     name: str
     limit: float
     ask: Callable[[Subject, Deadline], Data]
+    full: bool = False
+    uses: str = ""
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from imagekit.checks.check import Check
 from imagekit.checks.conda import check_conda
 from imagekit.checks.cuda import check_cuda
 from imagekit.checks.desktop import check_vnc
+from imagekit.checks.disruption import Disruption
 from imagekit.checks.environment import check_environment
 from imagekit.checks.framework import check_framework, check_framework_gpu
 from imagekit.checks.gpu import check_gpu
@@ -15,11 +16,12 @@ from imagekit.checks.locale import check_locale
 from imagekit.checks.mirrors import check_mirrors
 from imagekit.checks.opengl import check_opengl
 from imagekit.checks.page import check_web
+from imagekit.checks.restart import RESTART, check_restart
 from imagekit.checks.session import check_session
 from imagekit.checks.sshd import check_login, check_password, check_root
 
-RESTART = "restart"
-"""Stops and starts the container, then asks all of ``CHECKS`` again; see the runner."""
+_SCREEN = "screen"
+"""Where windows open, and what is typed goes to the one in front."""
 
 # The limits hold the wait for the service: a cold start on a busy machine with two
 # cores. A check of a service that is up takes two or three seconds at most, and one that
@@ -29,11 +31,11 @@ CHECKS: tuple[Check, ...] = (
     Check("sshd-password", 60.0, check_password),
     Check("sshd-root", 60.0, check_root),
     Check("locale", 60.0, check_locale),
-    Check("vnc", 60.0, check_vnc),
+    Check("vnc", 60.0, check_vnc, uses=_SCREEN),
     Check("web", 60.0, check_web),
-    Check("session", 60.0, check_session),
+    Check("session", 60.0, check_session, uses=_SCREEN),
     Check("opengl", 60.0, check_opengl),
-    Check("input", 90.0, check_input),
+    Check("input", 90.0, check_input, uses=_SCREEN),
     Check("jupyter", 120.0, check_jupyter),
     Check("environment", 120.0, check_environment),
     Check("framework", 300.0, check_framework),
@@ -44,5 +46,11 @@ CHECKS: tuple[Check, ...] = (
     Check("gpu", 60.0, check_gpu),
 )
 
-NAMES: tuple[str, ...] = (*(check.name for check in CHECKS), RESTART)
+DISRUPTIONS: tuple[Disruption, ...] = (Disruption(RESTART, check_restart),)
+"""Done one after another when all checks have been asked; with ``--full``, or by name."""
+
+NAMES: tuple[str, ...] = (
+    *(check.name for check in CHECKS),
+    *(disruption.name for disruption in DISRUPTIONS),
+)
 """What ``run_checks`` can be asked for, in the order of the report."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from imagekit.checks.check import Data
+from imagekit.checks.check import Attachment, Data
 
 VERSION = 1
 """Version of the report's JSON form."""
@@ -39,8 +39,15 @@ class Result:
             "status": self.status,
             "reason": self.reason,
             "seconds": round(self.seconds, 3),
-            "data": dict(self.data),
+            "data": {name: _plain(value) for name, value in self.data.items()},
         }
+
+
+def _plain(value: object) -> object:
+    """An attachment as JSON tells of it; anything else as it is."""
+    if not isinstance(value, Attachment):
+        return value
+    return {"file": value.name, "type": value.media_type, "bytes": len(value.content)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,8 @@ class Report:
         "status": "passed"|"failed"|"skipped", "reason": …, "seconds": …, "data": {…}}]}``
         and, beyond what the design promises, ``image_id``, ``plan``, ``engine``,
         ``seconds`` and ``log`` as in the attributes. ``data`` differs from check to
-        check; that of ``restart`` holds results of the same form in ``checks``.
+        check; that of ``restart`` holds results of the same form in ``checks``. An
+        attachment is told as ``{"file", "type", "bytes"}``.
         """
         return json.dumps(
             {

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from imagekit.checks import ssh
 from imagekit.checks.check import Check, CheckFailedError, asking
-from imagekit.checks.registry import RESTART
+from imagekit.checks.disruption import Disturbable
 from imagekit.checks.report import Result
 from imagekit.checks.round import ask_all
 from imagekit.checks.sshd import LOG
-from imagekit.checks.subject import State, Subject
+from imagekit.checks.subject import Subject
 from imagekit.container import STATE_FOLDER
 from imagekit.events import Emit, StepFinished, StepStarted
 from imagekit.names import SSH_PORT
 from imagekit.wait import Deadline
+
+RESTART = "restart"
 
 STOP_SECONDS = 10
 """docker stop's own patience: then PID 1 is killed, and what it had to save is lost."""
@@ -26,24 +27,8 @@ _KILLED = 137  # 128 + SIGKILL
 _KEY_SECONDS = 60.0
 
 
-class Stoppable(Protocol):
-    """The container as the restart needs it; ``Stage`` is one."""
-
-    def stop(self, seconds: int) -> State:
-        """See ``Stage``."""
-        ...
-
-    def start(self) -> None:
-        """See ``Stage``."""
-        ...
-
-    def addresses(self) -> Mapping[int, tuple[str, int]]:
-        """See ``Stage``."""
-        ...
-
-
 def check_restart(
-    stage: Stoppable,
+    stage: Disturbable,
     subject: Subject,
     checks: Sequence[Check],
     gone: Callable[[], str],
@@ -83,7 +68,7 @@ def check_restart(
 
 
 def _restart(
-    stage: Stoppable,
+    stage: Disturbable,
     subject: Subject,
     ask: Callable[[Subject], Sequence[Result]],
     data: dict[str, object],

@@ -1,11 +1,15 @@
-"""One round: several checks side by side, each in a thread with its own deadline."""
+"""One round: several checks side by side, each with its own deadline.
+
+Checks that use the same thing, such as the screen, share a thread and are asked in turn.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError
 from imagekit.checks.report import Result
@@ -42,41 +46,67 @@ def ask_all(
     Raises:
         Exception: whatever a check raises that is neither a failure nor a skip: a bug.
     """
-    answers: queue.SimpleQueue[tuple[Check, Result | BaseException]] = queue.SimpleQueue()
+    news: queue.SimpleQueue[_News] = queue.SimpleQueue()
     abandoned = threading.Event()
-    begun = time.monotonic()
-    pending = {check.name: check for check in checks}
+    asked: dict[str, float] = {}
     results: dict[str, Result] = {}
 
     def finish(result: Result) -> None:
-        del pending[result.name]
         results[result.name] = result
         on_event(_finished(prefix, result))
 
     try:
-        for check in checks:
-            on_event(StepStarted(f"check {prefix}{check.name}", f"{prefix}{check.name}"))
-            deadline = Deadline(begun + check.limit, abandoned)
+        for lane in _lanes(checks):
             # A daemon, so that a check that hangs cannot keep the program from ending.
             threading.Thread(
-                target=lambda c=check, d=deadline: answers.put((c, _ask(c, subject, d))),
-                name=f"check {prefix}{check.name}",
+                target=_ask_in_turn,
+                args=(lane, subject, abandoned, news),
+                name=f"checks {prefix}{lane[0].name}",
                 daemon=True,
             ).start()
-        while pending:
+        while len(results) < len(checks):
             try:
-                check, answer = answers.get(timeout=_LOOK_EVERY)
+                check, answer = news.get(timeout=_LOOK_EVERY)
             except queue.Empty:
-                for result in _lost(list(pending.values()), begun, gone()):
+                for result in _lost(checks, asked, results, gone()):
                     finish(result)
                 continue
             if isinstance(answer, BaseException):
                 raise answer
-            if check.name in pending:
+            if answer is None:
+                asked[check.name] = time.monotonic()
+                on_event(StepStarted(f"check {prefix}{check.name}", f"{prefix}{check.name}"))
+            elif check.name not in results:
                 finish(answer)
     finally:
         abandoned.set()
     return tuple(results[check.name] for check in checks)
+
+
+_News: TypeAlias = tuple[Check, Result | BaseException | None]
+"""A check and what came of it; None when it is being asked now."""
+
+
+def _lanes(checks: Sequence[Check]) -> list[list[Check]]:
+    """What is asked side by side; within each, one after another."""
+    lanes: dict[str, list[Check]] = {}
+    for check in checks:
+        lanes.setdefault(check.uses or f"check {check.name}", []).append(check)
+    return list(lanes.values())
+
+
+def _ask_in_turn(
+    lane: Sequence[Check],
+    subject: Subject,
+    abandoned: threading.Event,
+    news: queue.SimpleQueue[_News],
+) -> None:
+    for check in lane:
+        if abandoned.is_set():
+            return
+        news.put((check, None))
+        deadline = Deadline(time.monotonic() + check.limit, abandoned)
+        news.put((check, _ask(check, subject, deadline)))
 
 
 def _ask(check: Check, subject: Subject, deadline: Deadline) -> Result | BaseException:
@@ -92,14 +122,25 @@ def _ask(check: Check, subject: Subject, deadline: Deadline) -> Result | BaseExc
     return Result(check.name, "passed", "", time.monotonic() - begun, data)
 
 
-def _lost(pending: Sequence[Check], begun: float, gone: str) -> list[Result]:
+def _lost(
+    checks: Sequence[Check], asked: Mapping[str, float], results: Mapping[str, Result], gone: str
+) -> list[Result]:
     """Results for checks from which no answer is to be expected any more."""
-    spent = time.monotonic() - begun
-    return [
-        Result(check.name, "failed", gone or f"no end after {spent:.0f} s", spent)
-        for check in pending
-        if gone or spent > check.limit + _GRACE
-    ]
+    now = time.monotonic()
+    lost: list[Result] = []
+    blocked: set[str] = set()
+    for check in checks:
+        if check.name in results:
+            continue
+        spent = now - asked.get(check.name, now)
+        overdue = spent > check.limit + _GRACE
+        if gone or overdue:
+            lost.append(Result(check.name, "failed", gone or f"no end after {spent:.0f} s", spent))
+        elif check.uses in blocked:
+            lost.append(Result(check.name, "failed", f"a check of the {check.uses} hangs"))
+        if overdue and check.uses:
+            blocked.add(check.uses)
+    return lost
 
 
 def _finished(prefix: str, result: Result) -> StepFinished:

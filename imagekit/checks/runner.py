@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import docker.errors
 
 from imagekit.checks import environment, ssh
 from imagekit.checks.redact import Redactor
-from imagekit.checks.registry import CHECKS, NAMES, RESTART
+from imagekit.checks.registry import CHECKS, DISRUPTIONS, NAMES
 from imagekit.checks.report import Report, Result
-from imagekit.checks.restart import check_restart
 from imagekit.checks.round import ask_all
 from imagekit.checks.stage import Stage, loopback_or_all, staged
 from imagekit.checks.subject import Subject
@@ -34,15 +33,28 @@ from imagekit.plan.model import Plan, from_json
 _LOG_LINES_IN_REASON = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked, and how.
+
+    Attributes:
+        only: names of ``registry.NAMES``; none for a whole set.
+        full: ask everything, disruptions included, and not only what takes seconds.
+        require: names of checks that fail where they would be skipped.
+        gpus: ``""`` for none, ``"all"``, or GPU UUIDs separated by commas. What the
+            engine cannot give makes the check ``gpu`` skipped, with the engine's reason.
+    """
+
+    only: tuple[str, ...] = ()
+    full: bool = False
+    require: tuple[str, ...] = ()
+    gpus: str = ""
+
+
 def run_checks(
-    engine: Engine,
-    image: str,
-    *,
-    only: Iterable[str] = (),
-    gpus: str = "",
-    on_event: Emit = ignore,
+    engine: Engine, image: str, options: Options = Options(), *, on_event: Emit = ignore
 ) -> Report:
-    """Start a container of an image, ask all checks, remove it, and report.
+    """Start a container of an image, ask checks, remove it, and report.
 
     It is removed with its volumes however the run ends, ``KeyboardInterrupt`` included.
     All events come from the calling thread.
@@ -50,9 +62,7 @@ def run_checks(
     Args:
         engine: where the image is; nothing is pulled.
         image: reference or id.
-        only: names of ``registry.NAMES``; none for all.
-        gpus: ``""`` for none, ``"all"``, or GPU UUIDs separated by commas. What the
-            engine cannot give makes the check ``gpu`` skipped, with the engine's reason.
+        options: what is asked.
         on_event: gets a step for each check and a notice for each one skipped.
 
     Raises:
@@ -62,15 +72,16 @@ def run_checks(
             cannot be started.
     """
     begun = time.monotonic()
-    wanted = check_names(only)
+    wanted = select(options)
     image_id, plan = _read_plan(engine, image)
     key = ssh.new_key()
     secrets = generate_secrets(ssh.public_line(key))
     redactor = Redactor(secrets)
-    spec = _spec(engine, image_id, plan, gpus)
+    spec = _spec(engine, image_id, plan, options.gpus)
     with staged(engine, spec, secrets) as stage:
         subject = Subject(plan, stage.addresses(), secrets, key, stage, stage.gpus)
         results = _ask(stage, subject, wanted, _redacted(redactor, on_event))
+        results = tuple(_required(result, options.require) for result in results)
         failed = any(result.status == "failed" for result in results)
         log = stage.logs() if failed else ""
     return Report(
@@ -85,19 +96,35 @@ def run_checks(
     )
 
 
-def check_names(only: Iterable[str]) -> frozenset[str]:
-    """The checks that are asked for; all when none is named.
+def select(options: Options) -> frozenset[str]:
+    """The names of what is asked.
 
     Raises:
-        InputError: there is no such check.
+        InputError: there is no such check, or one is required that is not asked.
     """
-    asked = frozenset(only)
-    if unknown := sorted(asked - frozenset(NAMES)):
-        raise InputError(
-            Message("", f"there is no check {name!r}", f"the checks are {', '.join(NAMES)}")
-            for name in unknown
-        )
-    return asked or frozenset(NAMES)
+    unknown = sorted({*options.only, *options.require} - frozenset(NAMES))
+    messages = [
+        Message("", f"there is no check {name!r}", f"the checks are {', '.join(NAMES)}")
+        for name in unknown
+    ]
+    everything = frozenset(NAMES)
+    usual = frozenset(check.name for check in CHECKS if not check.full)
+    wanted = frozenset(options.only) or (everything if options.full else usual)
+    if not messages:
+        messages = [
+            Message("", f"the check {name!r} is required, but not asked", "--full asks it")
+            for name in sorted({*options.require} - wanted)
+        ]
+    if messages:
+        raise InputError(messages)
+    return wanted
+
+
+def _required(result: Result, require: Iterable[str]) -> Result:
+    """The result, failed where it was skipped and must not be."""
+    if result.status != "skipped" or result.name not in require:
+        return result
+    return replace(result, status="failed", reason=f"required, and skipped: {result.reason}")
 
 
 def _read_plan(engine: Engine, image: str) -> tuple[str, Plan]:
@@ -143,18 +170,20 @@ def _ask(
     for result in results:
         if result.status == "skipped":
             on_event(Notice(f"{result.name} skipped: {result.reason}"))
-    if RESTART not in wanted:
-        return results
-    if gone := _gone(stage):
-        return (*results, Result(RESTART, "failed", gone))
-    # What failed before the restart would fail again, after as long a wait. With the
-    # restart asked for alone, everything is asked after it.
-    passed = {result.name for result in results if result.status == "passed"}
-    again = [check for check in CHECKS if check.name in passed or wanted == {RESTART}]
-    return (
-        *results,
-        check_restart(stage, subject, again, lambda: _gone(stage), on_event),
-    )
+    for disruption in DISRUPTIONS:
+        if disruption.name not in wanted:
+            continue
+        if gone := _gone(stage):
+            results = (*results, Result(disruption.name, "failed", gone))
+            continue
+        # What failed before would fail again, after as long a wait. Where a disruption is
+        # asked for alone, everything is asked after it.
+        passed = {result.name for result in results if result.status == "passed"}
+        again = [check for check in CHECKS if check.name in passed or not checks]
+        now = replace(subject, addresses=stage.addresses())
+        result = disruption.disturb(stage, now, again, lambda: _gone(stage), on_event)
+        results = (*results, result)
+    return results
 
 
 def _gone(stage: Stage) -> str:

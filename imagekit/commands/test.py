@@ -15,6 +15,8 @@ from imagekit.plan.resolve import resolve
 @click.argument("profile_", metavar="[PROFILE]", default="")
 @click.option("--image", metavar="REF", default="", help="Test this image instead.")
 @click.option("--only", metavar="CHECK", multiple=True, help="Only this check; may be repeated.")
+@click.option("--full", is_flag=True, help="Also what takes minutes: restart, installs, …")
+@click.option("--require", metavar="CHECK", multiple=True, help="Fail where it is skipped.")
 @click.option("--gpus", metavar="all|UUID,…", default="", help="Give the container these GPUs.")
 @set_option
 @engine_option
@@ -24,6 +26,8 @@ def command(
     profile_: str,
     image: str,
     only: tuple[str, ...],
+    full: bool,
+    require: tuple[str, ...],
     gpus: str,
     overrides: tuple[str, ...],
     address: str,
@@ -32,7 +36,7 @@ def command(
 ) -> int:
     """Smoke-test a profile's image.
 
-    A real login, a real desktop, a real restart.
+    A real login, a real desktop; with --full, a real restart.
 
     JSON: {"version": 1, "image", "profile", "ok", "checks": [{"name", "status", "reason",
     "seconds", "data"}], …}. Exits with 1 when a check failed.
@@ -44,13 +48,14 @@ def command(
     reference = image or names.tags(resolve(profile.load(profile_, overrides)))[1]
 
     # These import docker-py and testcontainers, which takes longer than all of the above.
-    from imagekit.checks.runner import check_names, run_checks  # noqa: PLC0415
+    from imagekit.checks.runner import Options, run_checks, select  # noqa: PLC0415
     from imagekit.engine.connection import connect  # noqa: PLC0415
 
-    check_names(only)
+    options = Options(only, full, require, gpus)
+    select(options)
     engine = connect(address)
     with progress.show(style, profile_ or image) as on_event:
-        report = run_checks(engine, reference, only=only, gpus=gpus, on_event=on_event)
+        report = run_checks(engine, reference, options, on_event=on_event)
     if as_json:
         click.echo(report.to_json())
     else:

@@ -14,7 +14,7 @@ import pytest
 from docker.models.containers import Container
 
 from imagekit import build, names, site
-from imagekit.checks.runner import run_checks
+from imagekit.checks.runner import Options, run_checks
 from imagekit.engine.connection import Engine
 from imagekit.engine.failures import BuildFailedError
 from imagekit.events import ignore
@@ -63,7 +63,7 @@ class Builder:
 
     def check(self, image: str, *wanted: str) -> dict[str, dict[str, object]]:
         """Ask some checks; all of them have to pass."""
-        report = run_checks(self.engine, image, only=wanted)
+        report = run_checks(self.engine, image, Options(only=wanted))
         results = {result.name: result for result in report.results}
         bad = {name: r.reason for name, r in results.items() if r.status != "passed"}
         assert bad == {}, report.log

@@ -131,7 +131,9 @@ def build_with_secrets(engine: Engine, plan: Plan) -> tuple[str, str]:
 def everything_said(engine: Engine, image: str, *only: str) -> str:
     """Of the checks: the report, with the log of a failure in it, and all that was told."""
     told: list[Event] = []
-    report = runner.run_checks(engine, image, only=only, on_event=told.append)
+    report = runner.run_checks(
+        engine, image, runner.Options(only=only, full=True), on_event=told.append
+    )
     return report.to_json() + repr(told) + repr(report)
 
 

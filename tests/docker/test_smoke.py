@@ -78,7 +78,7 @@ MUTANTS = {
 
 @pytest.fixture(scope="module")
 def report(cli: Cli, image: str) -> dict[str, object]:
-    done = cli("test", PROFILE, "--json", check=False)
+    done = cli("test", PROFILE, "--full", "--json", check=False)
     loaded: dict[str, object] = json.loads(done.stdout)
     assert done.returncode == (0 if loaded["ok"] else 1)
     return loaded

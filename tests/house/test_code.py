@@ -27,6 +27,7 @@ MOST_OPTIONS = 8
 # Verbs that have more for a reason, which stands here.
 MANY = {
     "build": "what is built, how, how much at once, what becomes of it, and a look into a failure",
+    "test": "which image, what is asked of it, what must not be skipped, and four kinds of report",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

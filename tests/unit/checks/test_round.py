@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from imagekit.checks import round as round_
 from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError
 from imagekit.checks.round import ask_all
 from imagekit.events import Event, StepFinished, StepStarted
@@ -91,3 +92,47 @@ def test_a_check_without_end_fails(subject: Any, monkeypatch: pytest.MonkeyPatch
     results = ask_all([Check("a", 0.1, hangs)], subject(), still_there, lambda _: None)
     release.set()
     assert results[0].reason.startswith("no end after")
+
+
+def test_checks_of_the_same_thing_take_turns(subject: Any) -> None:
+    inside = threading.Semaphore(1)
+    order: list[str] = []
+
+    def alone(name: str) -> Any:
+        def ask(_subject: Any, _deadline: Any) -> dict[str, object]:
+            assert inside.acquire(blocking=False)
+            order.append(name)
+            inside.release()
+            return {}
+
+        return ask
+
+    checks = [Check(name, 5, alone(name), uses="screen") for name in ("a", "b", "c")]
+    results = ask_all(checks, subject(), still_there, lambda _: None)
+    assert [result.status for result in results] == ["passed"] * 3
+    assert order == ["a", "b", "c"]
+
+
+def test_who_waits_for_a_check_that_hangs_is_told(
+    subject: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(round_, "_GRACE", 0.0)
+    released = threading.Event()
+
+    def hangs(_subject: Any, _deadline: Any) -> dict[str, object]:
+        released.wait(10)
+        return {}
+
+    checks = [
+        Check("one", 0.1, hangs, uses="screen"),
+        Check("two", 5, passes, uses="screen"),
+        Check("three", 5, passes),
+    ]
+    results = ask_all(checks, subject(), still_there, lambda _: None)
+    released.set()
+    assert [(r.name, r.status) for r in results] == [
+        ("one", "failed"),
+        ("two", "failed"),
+        ("three", "passed"),
+    ]
+    assert results[1].reason == "a check of the screen hangs"

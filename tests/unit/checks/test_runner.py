@@ -8,9 +8,10 @@ import pytest
 
 from imagekit.checks import runner
 from imagekit.checks.check import Check, CheckFailedError
+from imagekit.checks.disruption import Disruption
 from imagekit.checks.registry import CHECKS, NAMES
 from imagekit.checks.report import Result
-from imagekit.checks.runner import run_checks
+from imagekit.checks.runner import Options, run_checks
 from imagekit.checks.subject import Gpus, State
 from imagekit.container import ContainerSpec, Secrets
 from imagekit.engine.connection import Engine
@@ -67,6 +68,10 @@ def use(monkeypatch: pytest.MonkeyPatch, checks: Sequence[Check]) -> None:
     monkeypatch.setattr(runner, "NAMES", (*(c.name for c in checks), "restart"))
 
 
+def disrupt(monkeypatch: pytest.MonkeyPatch, disturb: Any) -> None:
+    monkeypatch.setattr(runner, "DISRUPTIONS", (Disruption("restart", disturb),))
+
+
 def passes(_subject: Any, _deadline: Any) -> dict[str, object]:
     return {}
 
@@ -88,8 +93,8 @@ def test_report(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append([check.name for check in checks])
         return Result("restart", "passed")
 
-    monkeypatch.setattr(runner, "check_restart", check_restart)
-    report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo:latest")
+    disrupt(monkeypatch, check_restart)
+    report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo:latest", Options(full=True))
     assert report.ok
     assert (report.image, report.image_id, report.profile) == ("demo:latest", "sha256:aa", "demo")
     assert report.plan == plan.digest
@@ -108,7 +113,10 @@ def test_no_secret_gets_out(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPat
     use(monkeypatch, [Check("one", 5, quotes_the_password)])
     events: list[Event] = []
     report = run_checks(
-        engine({RESOLVED_LABEL: plan.to_json()}), "demo", only=["one"], on_event=events.append
+        engine({RESOLVED_LABEL: plan.to_json()}),
+        "demo",
+        Options(only=("one",)),
+        on_event=events.append,
     )
     assert not report.ok
     assert report.results[0].reason == "asked for a banner; got hello [password]"
@@ -118,7 +126,7 @@ def test_no_secret_gets_out(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPat
 
 def test_only_some_checks(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, [Check("one", 5, passes), Check("two", 5, passes)])
-    report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo", only=["two"])
+    report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo", Options(only=("two",)))
     assert [result.name for result in report.results] == ["two"]
     assert report.log == ""
 
@@ -126,7 +134,10 @@ def test_only_some_checks(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch
 def test_skips_are_announced(stage: Any, plan: Any) -> None:
     events: list[Event] = []
     report = run_checks(
-        engine({RESOLVED_LABEL: plan.to_json()}), "demo", only=["gpu"], on_event=events.append
+        engine({RESOLVED_LABEL: plan.to_json()}),
+        "demo",
+        Options(only=("gpu",)),
+        on_event=events.append,
     )
     assert report.results[0].status == "skipped"
     assert report.ok
@@ -143,7 +154,7 @@ def test_container_that_ended(stage: Any, plan: Any, monkeypatch: pytest.MonkeyP
 
     use(monkeypatch, [Check("one", 60, waits)])
     stage.fake.running = False
-    report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo")
+    report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo", Options(full=True))
     one, restart = report.results
     assert one.status == restart.status == "failed"
     assert one.reason == (
@@ -153,7 +164,7 @@ def test_container_that_ended(stage: Any, plan: Any, monkeypatch: pytest.MonkeyP
 
 def test_unknown_check() -> None:
     with pytest.raises(InputError, match=r"there is no check 'vcn'\n  hint: the checks are sshd,"):
-        run_checks(engine(), "demo", only=["vcn"])
+        run_checks(engine(), "demo", Options(only=("vcn",)))
 
 
 def test_unknown_image() -> None:
@@ -170,3 +181,19 @@ def test_engine_that_fails() -> None:
 def test_image_of_somebody_else(label: str | None) -> None:
     with pytest.raises(WorkFailedError, match=RESOLVED_LABEL):
         run_checks(engine({} if label is None else {RESOLVED_LABEL: label}), "debian:12")
+
+
+def test_what_is_required_must_not_be_skipped(stage: Any, plan: Any) -> None:
+    report = run_checks(
+        engine({RESOLVED_LABEL: plan.to_json()}), "demo", Options(only=("gpu",), require=("gpu",))
+    )
+    assert not report.ok
+    assert report.results[0].reason.startswith("required, and skipped: the profile needs no GPU")
+
+
+def test_only_what_takes_seconds_is_asked(
+    stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, [Check("one", 5, passes), Check("two", 5, passes, full=True)])
+    report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo")
+    assert [result.name for result in report.results] == ["one"]

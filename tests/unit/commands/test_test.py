@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 
 from imagekit import names, profile
 from imagekit.checks import runner
 from imagekit.engine import connection
+from imagekit.events import Emit
 from imagekit.plan.resolve import resolve
 
 
@@ -49,14 +50,15 @@ FAILED = Result("vnc", "failed", "no answer", 12.5)
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, dict[str, Any]]]]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, runner.Options]]]:
     """Have a report ready; what was asked for."""
 
-    def answers(*results: Result) -> list[tuple[str, dict[str, Any]]]:
-        calls: list[tuple[str, dict[str, Any]]] = []
+    def answers(*results: Result) -> list[tuple[str, runner.Options]]:
+        calls: list[tuple[str, runner.Options]] = []
 
-        def run_checks(engine: object, reference: str, **options: Any) -> Report:
-            options.pop("on_event")
+        def run_checks(
+            engine: object, reference: str, options: runner.Options, *, on_event: Emit
+        ) -> Report:
             calls.append((reference, options))
             return Report(results)
 
@@ -67,14 +69,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, dict
     return answers
 
 
-Asked = Callable[..., list[tuple[str, dict[str, Any]]]]
+Asked = Callable[..., list[tuple[str, runner.Options]]]
 
 
 def test_a_profile_is_tested_by_its_plans_own_tag(run_cli: RunCli, asked: Asked) -> None:
     calls = asked(PASSED, SKIPPED)
     ended = run_cli("test", "debian12-desktop", "--only", "sshd", "--only", "gpu", "--gpus", "all")
     plan = resolve(profile.load("debian12-desktop"))
-    assert calls == [(names.tags(plan)[1], {"only": ("sshd", "gpu"), "gpus": "all"})]
+    assert calls == [(names.tags(plan)[1], runner.Options(("sshd", "gpu"), gpus="all"))]
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines() == [
         "passed   sshd         1.3 s",
@@ -85,7 +87,7 @@ def test_a_profile_is_tested_by_its_plans_own_tag(run_cli: RunCli, asked: Asked)
 def test_a_failed_check_is_exit_1(run_cli: RunCli, asked: Asked) -> None:
     calls = asked(PASSED, FAILED)
     ended = run_cli("test", "--image", "lab/x:1")
-    assert calls == [("lab/x:1", {"only": (), "gpus": ""})]
+    assert calls == [("lab/x:1", runner.Options())]
     assert ended.code == 1
     assert ended.out.endswith("failed   vnc         12.5 s  no answer\n")
 
@@ -95,3 +97,17 @@ def test_json_is_the_report(run_cli: RunCli, asked: Asked, result: Result, code:
     asked(result)
     ended = run_cli("test", "--image", "x", "--json")
     assert (ended.code, ended.out, ended.err) == (code, '{"version": 1}\n', "")
+
+
+def test_everything_is_asked_and_must_not_be_skipped(run_cli: RunCli, asked: Asked) -> None:
+    calls = asked(PASSED)
+    run_cli("test", "--image", "x", "--full", "--require", "gpu", "--require", "restart")
+    assert calls == [("x", runner.Options(full=True, require=("gpu", "restart")))]
+
+
+def test_what_is_not_asked_cannot_be_required(run_cli: RunCli, asked: Asked) -> None:
+    calls = asked(PASSED)
+    ended = run_cli("test", "--image", "x", "--require", "restart")
+    assert ended.code == 2
+    assert "the check 'restart' is required, but not asked\n  hint: --full asks it" in ended.err
+    assert calls == []
