@@ -7,14 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagekit import atomic, metadata, records
+from imagekit import atomic, metadata
 from imagekit.build import Built
 from imagekit.engine import images
 from imagekit.engine.connection import Engine
 from imagekit.errors import ImagekitError, Message, WorkFailedError
 from imagekit.events import Emit
 from imagekit.lock import file as lock_file
-from imagekit.lock import record
 from imagekit.lock.model import Lock
 from imagekit.plan.model import Plan
 from imagekit.push import Pushed, push
@@ -97,6 +96,8 @@ def finish(
 
 def _lock(engine: Engine, outcome: Outcome, built: Built, path: Path, show: Show) -> Lock:
     """Write the lock file of an image."""
+    from imagekit.lock import record  # noqa: PLC0415 (slow import)
+
     job = outcome.job
     with show(job.plan.profile) as on_event:
         lock = record.record(engine, job.plan, built, job.site, on_event)
@@ -125,6 +126,8 @@ def _describe(
     version: str,
 ) -> list[Path]:
     """Write the metadata file, and each image's records beside it."""
+    from imagekit import records  # noqa: PLC0415 (slow import)
+
     written: list[Path] = []
     described: list[tuple[Plan, Built]] = []
     for outcome, built in builds:

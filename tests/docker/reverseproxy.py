@@ -169,8 +169,11 @@ def _answer_kept(handler: BaseHTTPRequestHandler, proxy: ReverseProxy, target: s
     handler.send_header("Content-Length", str(kept.stat().st_size))
     handler.end_headers()
     if handler.command == "GET":
-        with kept.open("rb") as whole:
-            shutil.copyfileobj(whole, handler.wfile)
+        try:
+            with kept.open("rb") as whole:
+                shutil.copyfileobj(whole, handler.wfile)
+        except ConnectionError:  # uv asks for a whole wheel, reads its directory, and leaves
+            handler.close_connection = True
 
 
 def _send_page(handler: BaseHTTPRequestHandler, body: bytes) -> None:
