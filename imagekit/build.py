@@ -227,6 +227,7 @@ def _solve(
         platform=options.platform,
         no_cache=options.no_cache,
         network=proxies.network(engine, site, job.on_event),
+        compression=site.compression,
         build_id=options.build_id,
         on_event=job.on_event,
     )

@@ -19,6 +19,7 @@ _DEFAULT_BIND = "127.0.0.1"
 # The tutorial's scheme: blocks of ten, the first student's at 6010.
 _DEFAULT_PORTS = 6010
 _DEFAULT_POLICY = "any"
+_DEFAULT_COMPRESSION = "zstd"
 
 # Kinds whose address is the root of several repositories; paths are put behind it.
 _ROOTS = frozenset({"apt", "conda", "pytorch", "nvidia", "mozilla"})
@@ -75,6 +76,7 @@ class Site:
         archives: root archives to make bases of, at most one a release.
         cache_from: images that builds may take steps from.
         cache_inline: whether images say which steps made them.
+        compression: of layers, where the engine keeps them compressed: ``zstd`` or ``gzip``.
         file: the site file, empty for none.
         values: the file's values with those of its preset, each with its place.
     """
@@ -102,6 +104,7 @@ class Site:
     archives: tuple[Archive, ...] = ()
     cache_from: tuple[str, ...] = ()
     cache_inline: bool = False
+    compression: str = _DEFAULT_COMPRESSION
     file: str = field(default="", compare=False)
     values: Mapping = field(default=Mapping((), Mark("")), compare=False, repr=False)
 
@@ -206,6 +209,7 @@ def _typed(values: dict[str, Any], mirrors: dict[str, Any], folder: Path) -> Sit
         ),
         cache_from=tuple(cache.get("from", ())),
         cache_inline=cache.get("inline", False),
+        compression=values.get("compression", _DEFAULT_COMPRESSION),
         **mirrors,
     )
 

@@ -87,6 +87,7 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
     no_cache: bool = False,
     pull: bool = False,
     network: str = "",
+    compression: str = "",
     idle_timeout: float = IDLE_TIMEOUT,
     build_id: str = "",
     on_event: Emit = ignore,
@@ -113,6 +114,9 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
         pull: ask the registry for a newer base even when one is there.
         network: the steps' network: ``host``, ``none``, or empty for the engine's default.
             It is part of the steps' cache keys.
+        compression: of the image's new layers, ``gzip`` or ``zstd``, where the engine keeps
+            them compressed (the containerd image store); empty for its default, gzip.
+            Docker Engine pulls zstd since 23.0 (moby/moby#41759).
         idle_timeout: seconds of silence after which the engine counts as stuck.
         build_id: what ``cancel`` takes, for another thread; made up when empty.
         on_event: told what happens, in the calling thread.
@@ -142,6 +146,11 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
     params += [("nocache", "1")] if no_cache else []
     params += [("pull", "1")] if pull else []
     params += [("networkmode", network)] if network else []
+    if compression and engine.store == "containerd":
+        # What `docker buildx build --output type=image,compression=…` asks for
+        # (https://docs.docker.com/build/exporters/#compression).
+        output = {"Type": "image", "Attrs": {"compression": compression, "unpack": "true"}}
+        params.append(("outputs", json.dumps([output])))
     trace = Trace(on_event)
     with Session(engine, secrets, login_with(auth, docker_login)) as session:
         stream = post(

@@ -101,6 +101,7 @@ def test_the_engine_is_told_the_context_the_names_and_the_place(engine: Engine, 
         "cache_from": (),
         "no_cache": True,
         "network": "",
+        "compression": "zstd",
         "platform": "",
         "build_id": "b1",
         "on_event": ignore,
@@ -203,6 +204,12 @@ def test_a_sites_cache_is_taken_over_and_left_for_others(engine: Engine, plan: P
     build.build(ENGINE, plan, site, Options(), ignore)
     assert engine.told["cache_from"] == site.cache_from
     assert engine.told["build_args"]["BUILDKIT_INLINE_CACHE"] == "1"
+
+
+@pytest.mark.parametrize("kind", ["zstd", "gzip"])
+def test_layers_are_compressed_as_the_site_says(engine: Engine, plan: Plan, kind: str) -> None:
+    build.build(ENGINE, plan, Site(compression=kind), Options(), ignore)
+    assert engine.told["compression"] == kind
 
 
 def test_a_sites_proxy_comes_before_the_processs_own(

@@ -57,6 +57,7 @@ base:
 cache:
   from: ["registry.example.edu:5000/lab/debian12-desktop:latest"]
   inline: true
+compression: gzip
 """.replace("SHA", SHA)
 
 
@@ -103,6 +104,7 @@ def test_a_file_can_say_everything(write: Write, mirrors: None) -> None:
         ),
         cache_from=("registry.example.edu:5000/lab/debian12-desktop:latest",),
         cache_inline=True,
+        compression="gzip",
     )
     assert found.file == "site.yaml"
     assert found.build_secrets()["mirrors"].decode().splitlines() == [

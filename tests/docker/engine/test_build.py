@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import tarfile
 import threading
 import uuid
 from typing import TYPE_CHECKING
@@ -123,6 +125,25 @@ def test_second_build_is_cached(engine: Engine, tiny_base: str, name: str) -> No
     assert [step.cached for step in first.steps if "RUN" in step.name] == [False]
     third = build(engine, plan, tags=[f"{name}:3"], no_cache=True)
     assert [step.cached for step in third.steps if "RUN" in step.name] == [False]
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_layers_are_compressed_as_asked_where_they_are(
+    engine: Engine, tiny_base: str, name: str, kind: str
+) -> None:
+    step = f"RUN {unique()} head -c 1000000 /dev/zero > /zeros"
+    result = build(engine, context(tiny_base, step), tags=[name], compression=kind)
+    saved = io.BytesIO(b"".join(engine.client.images.get(name).save()))
+    with tarfile.open(fileobj=saved) as archive:
+        begins = [
+            archive.extractfile(member).read(4)  # type: ignore[union-attr]
+            for member in archive
+            if member.isfile() and member.size
+        ]
+    assert images.demand(engine, name).id == result.image_id
+    magic = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}[kind]
+    compressed = any(begin.startswith(magic) for begin in begins)
+    assert compressed == (engine.store == "containerd")
 
 
 def test_target(engine: Engine, tiny_base: str, name: str) -> None:
