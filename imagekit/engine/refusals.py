@@ -27,6 +27,8 @@ _NETWORK = re.compile(
     r"|unavailable|bad gateway",
     re.IGNORECASE,
 )
+# Engine 28 with overlay2 has no more to say of an answer that it could not read.
+_UNSAID = re.compile(r"unknown:?\s*")
 # The two that every registry of a lab's own meets first, and what mends them.
 _UNTRUSTED = re.compile(r"x509|certificate", re.IGNORECASE)
 _NO_TLS = "server gave HTTP response to HTTPS client"
@@ -70,6 +72,10 @@ def refusal(ref: str, text: str) -> RegistryError:
         return RegistryError(Message(ref, said), transient=True)
     if status in {401, 403} or _DENIED.search(text):
         return RegistryError(_login(ref, said), denied=True)
+    if _UNSAID.fullmatch(text):
+        # It may be one that passes (408, for instance), so it is worth a few tries.
+        what = f"the registry failed, and the engine does not say how ({said.strip()})"
+        return RegistryError(Message(ref, what, "the registry's log says it"), transient=True)
     if not status and _NETWORK.search(text):
         hint = "check the name, and the engine's way to the registry"
         return RegistryError(Message(ref, said, hint), transient=True)

