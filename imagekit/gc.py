@@ -11,7 +11,7 @@ from functools import partial
 
 from imagekit import names
 from imagekit.bases import BASE_LABEL
-from imagekit.checks.stage import RUN_LABEL
+from imagekit.checks.leftovers import RUN_LABEL
 from imagekit.engine import inventory
 from imagekit.engine.connection import Engine
 from imagekit.engine.images import ImageFacts

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 import docker.errors
 
-from imagekit.checks.subject import EXECUTE_SECONDS, Gpus, State
+from imagekit.checks.leftovers import RUN_LABEL, remove
+from imagekit.checks.subject import EXECUTE_SECONDS, Gpus, Health, State
+from imagekit.checks.watch import Watch, watched
 from imagekit.container import SECRETS_FOLDER, ContainerSpec, Secrets
 from imagekit.engine.connection import Engine
 from imagekit.engine.faults import in_words
@@ -25,25 +28,33 @@ from imagekit.errors import Message, WorkFailedError
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-RUN_LABEL = "dev.imagekit.run"
-"""Marks what belongs to one run of the checks, so that nothing is left behind."""
-
 _NOT_STARTED = "the container did not start: "
 _LOG_LINES = 200
 _TIMED_OUT = 124  # timeout(1), "EXIT STATUS"
+_DEATH_SECONDS = 30  # from SIGKILL to the container's end, on a busy machine
+
+
+def _no_twin() -> Container:
+    raise NotImplementedError("only a container that `staged` made can have a twin")
 
 
 class Stage:
     """One running container; it is an ``Inside``."""
 
-    __slots__ = ("_container", "_engine", "_ports", "gpus")
+    __slots__ = ("_container", "_engine", "_ports", "_start_twin", "gpus")
 
     def __init__(
-        self, engine: Engine, container: Container, ports: Sequence[int], gpus: Gpus
+        self,
+        engine: Engine,
+        container: Container,
+        ports: Sequence[int],
+        gpus: Gpus,
+        start_twin: Callable[[], Container] = _no_twin,
     ) -> None:
         self._engine = engine
         self._container = container
         self._ports = tuple(ports)
+        self._start_twin = start_twin
         self.gpus = gpus
 
     def execute(
@@ -72,6 +83,26 @@ class Stage:
         state = self._container.attrs["State"]
         return State(bool(state["Running"]), int(state["ExitCode"]))
 
+    def health(self) -> Health:
+        """See ``Inside``."""
+        with in_words(self._engine.where):
+            self._container.reload()
+        health = self._container.attrs["State"].get("Health") or {}
+        status = str(health.get("Status") or "none")
+        probes = health.get("Log") or [{}]
+        return Health(
+            status="" if status == "none" else status,
+            output=str(probes[-1].get("Output", "")).strip(),
+            probed=str(probes[-1].get("Start", "")),
+        )
+
+    def kill(self) -> State:
+        """End everything in the container at once (SIGKILL), as a power cut would."""
+        with in_words(self._engine.where):
+            self._container.kill()
+            self._container.wait(timeout=_DEATH_SECONDS)
+        return self.state()
+
     def stop(self, seconds: int) -> State:
         """Ask PID 1 to end (SIGTERM); after ``seconds`` the engine kills it (exit code 137)."""
         with in_words(self._engine.where):
@@ -95,6 +126,28 @@ class Stage:
                 found[port] = (host, int(bindings[0]["HostPort"]))
         return found
 
+    @contextmanager
+    def twin(self) -> Iterator[Stage]:
+        """A second container, started like this one but with volumes of its own; removed.
+
+        It has no GPUs.
+        """
+        container = self._start_twin()
+        try:
+            yield Stage(self._engine, container, self._ports, Gpus())
+        finally:
+            with in_words(self._engine.where), suppress(docker.errors.NotFound):
+                container.remove(v=True, force=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What has containers: where, their label's value, and who watches them."""
+
+    engine: Engine
+    id: str
+    watch: Watch
+
 
 @contextmanager
 def staged(engine: Engine, spec: ContainerSpec, secrets: Secrets) -> Iterator[Stage]:
@@ -107,12 +160,16 @@ def staged(engine: Engine, spec: ContainerSpec, secrets: Secrets) -> Iterator[St
         EngineError: the engine cannot be reached or refuses.
         WorkFailedError: the container cannot be started.
     """
-    run = uuid.uuid4().hex
-    try:
-        container, gpus = _start_with_gpus(engine, spec, secrets, run)
-        yield Stage(engine, container, [port.container_port for port in spec.ports], gpus)
-    finally:
-        _remove(engine, run)
+    name = uuid.uuid4().hex
+    with watched(engine, name) as watch:
+        run = _Run(engine, name, watch)
+        try:
+            container, gpus = _start_with_gpus(run, spec, secrets)
+            twin = partial(_start, run, replace(spec, gpus=""), secrets)
+            yield Stage(engine, container, [p.container_port for p in spec.ports], gpus, twin)
+        finally:
+            remove(engine, name)
+            watch.removed = True
 
 
 def loopback_or_all(engine: Engine) -> str:
@@ -128,24 +185,23 @@ def _remote_host(engine: Engine) -> str:
     return "" if host in {"localhost", "127.0.0.1", "::1"} else host
 
 
-def _start_with_gpus(
-    engine: Engine, spec: ContainerSpec, secrets: Secrets, run: str
-) -> tuple[Container, Gpus]:
+def _start_with_gpus(run: _Run, spec: ContainerSpec, secrets: Secrets) -> tuple[Container, Gpus]:
     if not spec.gpus:
-        return _start(engine, spec, secrets, run), Gpus()
+        return _start(run, spec, secrets), Gpus()
     try:
-        return _start(engine, spec, secrets, run), Gpus(spec.gpus, missing="")
+        return _start(run, spec, secrets), Gpus(spec.gpus, missing="")
     except WorkFailedError as error:
         refusal = error.messages[0].what.removeprefix(_NOT_STARTED)
         if not any(word in refusal.lower() for word in ("device driver", "nvidia", "cdi ")):
             raise
-        _remove(engine, run)
+        remove(run.engine, run.id)
         plain = replace(spec, gpus="")
-        missing = _why_no_gpus(engine, refusal)
-        return _start(engine, plain, secrets, run), Gpus(spec.gpus, missing)
+        missing = _why_no_gpus(run.engine, refusal)
+        return _start(run, plain, secrets), Gpus(spec.gpus, missing)
 
 
-def _start(engine: Engine, spec: ContainerSpec, secrets: Secrets, run: str) -> Container:
+def _start(run: _Run, spec: ContainerSpec, secrets: Secrets) -> Container:
+    engine = run.engine
     from testcontainers.core.config import testcontainers_config  # noqa: PLC0415 (slow import)
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415
 
@@ -164,7 +220,7 @@ def _start(engine: Engine, spec: ContainerSpec, secrets: Secrets, run: str) -> C
     theirs.client = engine.client
     container.image = spec.image  # without TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX
     arguments = spec.arguments()
-    arguments["labels"] = {**arguments["labels"], RUN_LABEL: run}
+    arguments["labels"] = {**arguments["labels"], RUN_LABEL: run.id}
     # Its own parameter "ports" knows no host address; what it is given here wins.
     container.ports = arguments.pop("ports")
     container.tmpfs = arguments.pop("tmpfs")
@@ -172,7 +228,7 @@ def _start(engine: Engine, spec: ContainerSpec, secrets: Secrets, run: str) -> C
     container.with_name(arguments.pop("name", None)).with_kwargs(**arguments)
     for name, data in secrets.files().items():
         container.with_copy_into_container(data, f"{SECRETS_FOLDER}/{name}", 0o400)
-    with in_words(engine.where):
+    with in_words(engine.where), run.watch.creating():
         try:
             container.start()
         except docker.errors.APIError as error:
@@ -180,16 +236,6 @@ def _start(engine: Engine, spec: ContainerSpec, secrets: Secrets, run: str) -> C
                 Message(spec.image, f"{_NOT_STARTED}{error.explanation}")
             ) from error
     return container.get_wrapped_container()
-
-
-def _remove(engine: Engine, run: str) -> None:
-    """Remove the run's containers and their anonymous volumes, running or not."""
-    with in_words(engine.where):
-        containers = engine.client.containers
-        for container in containers.list(all=True, filters={"label": f"{RUN_LABEL}={run}"}):
-            # NotFound: somebody else (a person, a clean-up job) was faster.
-            with suppress(docker.errors.NotFound):
-                container.remove(v=True, force=True)
 
 
 def _why_no_gpus(engine: Engine, refusal: str) -> str:

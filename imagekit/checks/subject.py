@@ -42,6 +42,10 @@ class Inside(Protocol):
         """The last lines that the container wrote."""
         ...
 
+    def health(self) -> Health:
+        """What the engine's own HEALTHCHECK says now."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -49,6 +53,21 @@ class State:
 
     running: bool
     exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The container's health as its engine sees it.
+
+    Attributes:
+        status: ``starting``, ``healthy`` or ``unhealthy``; empty when it has no HEALTHCHECK.
+        output: what the last probe printed, at most 4 KiB of it.
+        probed: when the last probe began, as the engine writes times; empty before the first.
+    """
+
+    status: str
+    output: str = ""
+    probed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import docker
 import docker.utils
 from docker.tls import TLSConfig
 
-from imagekit.engine.endpoint import Endpoint, resolve
+from imagekit.engine.endpoint import Endpoint, Tls, resolve
 from imagekit.engine.faults import in_words
 from imagekit.errors import EngineError, Message
 
@@ -35,6 +35,7 @@ class Engine:
         buildkit: whether it builds with BuildKit when asked to.
         store: ``containerd`` for the containerd image store, otherwise the name of
             the storage driver, mostly ``overlay2``.
+        tls: how TLS is spoken with it; None for a plain connection.
     """
 
     client: docker.DockerClient
@@ -44,6 +45,12 @@ class Engine:
     api_version: str
     buildkit: bool
     store: str
+    tls: Tls | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is, for another process that connects to the very same engine."""
+        return Endpoint(self.address, self.found, self.tls)
 
     @property
     def where(self) -> str:
@@ -65,7 +72,11 @@ def connect(asked: str = "") -> Engine:
     Raises:
         EngineError: there is none, we may not use it, it is too old, or it is Podman.
     """
-    endpoint = resolve(asked)
+    return connect_to(resolve(asked))
+
+
+def connect_to(endpoint: Endpoint) -> Engine:
+    """Connect to the engine at an address that is known. Errors as for ``connect``."""
     where = f"{endpoint.url} ({endpoint.found})"
     with in_words(where):
         knock(endpoint.url)
@@ -85,6 +96,7 @@ def connect(asked: str = "") -> Engine:
                 api_version=api,
                 buildkit=_has_buildkit(client, facts),
                 store=_store(client.info()),
+                tls=endpoint.tls,
             )
             keep.pop_all()
         return engine

@@ -16,7 +16,7 @@ import docker.errors
 import pytest
 
 from imagekit import gc, names
-from imagekit.checks.stage import RUN_LABEL
+from imagekit.checks.leftovers import RUN_LABEL
 from imagekit.context import Context, ContextFile
 from imagekit.engine import buildkit, images, inventory
 from imagekit.engine.connection import Engine, connect

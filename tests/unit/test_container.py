@@ -89,3 +89,10 @@ def test_generated_passwords_differ_and_can_be_read_aloud() -> None:
     used = set("".join(secrets.password + secrets.desktop_password for secrets in made))
     assert not used & set("0O1lI")
     assert "".join(sorted(used)).isalnum()
+
+
+def test_health_is_probed_as_the_image_says_unless_told_otherwise() -> None:
+    assert "healthcheck" not in ContainerSpec("image").arguments()
+    often = ContainerSpec("image", probe_seconds=1.5).arguments()["healthcheck"]
+    # Without a test of its own it is the image's.
+    assert often == {"interval": 1_500_000_000, "start_period": 1_000_000, "retries": 1}

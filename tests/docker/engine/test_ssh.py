@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.checks.leftovers import sweep
 from imagekit.context import Context, ContextFile
 from imagekit.engine.buildkit import build
 from imagekit.engine.connection import Engine, connect
@@ -50,6 +51,7 @@ def test_a_build_with_a_secret(server: Sshd, engine: Engine, tiny_base: str, nam
     events: list[Event] = []
     with closing(connect(server.url)) as far:
         assert (far.version, far.store) == (engine.version, engine.store)
+        sweep(far.endpoint, "nobody's", quiet=0.0, limit=0.0)  # as a watcher does
         result = build(
             far,
             Context((dockerfile,)),

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.checks.leftovers import sweep
+from imagekit.checks.watch import endpoint_of, introduction
 from imagekit.context import Context, ContextFile
 from imagekit.engine.buildkit import build
 from imagekit.engine.connection import connect
@@ -40,6 +42,10 @@ def test_by_the_environment(far: TlsEngine, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(far.client))
     assert said_with_a_secret("") == ["open sesame"]
+    with closing(connect()) as engine:
+        known = json.loads(introduction(engine, "nobody's"))["engine"]
+    monkeypatch.delenv("DOCKER_HOST")
+    sweep(endpoint_of(known), "nobody's", quiet=0.0, limit=0.0)  # a watcher's way there
 
 
 def test_by_a_context(far: TlsEngine, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from imagekit.checks import ssh
 from imagekit.checks.notebook import Answer, Notebook
-from imagekit.checks.subject import Gpus, Inside, Subject
+from imagekit.checks.subject import Gpus, Health, Inside, Subject
 from imagekit.checks.vncauth import respond
 from imagekit.container import Secrets
 from imagekit.names import JUPYTER_PORT, SSH_PORT, VNC_PORT, WEB_PORT
@@ -406,6 +406,9 @@ class FakeInside:
 
     def logs(self) -> str:
         return "a line\n"
+
+    def health(self) -> Health:
+        return Health("healthy")
 
 
 @pytest.fixture

@@ -1,17 +1,21 @@
 import io
 import os
 import tarfile
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import docker.errors
 import pytest
 
-from imagekit.checks.stage import RUN_LABEL, loopback_or_all, staged
-from imagekit.checks.subject import State
+from imagekit.checks import watch
+from imagekit.checks.leftovers import RUN_LABEL
+from imagekit.checks.stage import loopback_or_all, staged
+from imagekit.checks.subject import Health, State
+from imagekit.checks.watch import Watch
 from imagekit.container import ContainerSpec, Mount, Port, Secrets
 from imagekit.engine.connection import Engine
-from imagekit.errors import WorkFailedError
+from imagekit.errors import EngineError, WorkFailedError
 
 SECRETS = Secrets("pass-word", "desk-top", "ssh-ed25519 AAAA x")
 SPEC = ContainerSpec(
@@ -20,6 +24,12 @@ SPEC = ContainerSpec(
     mounts=(Mount("", "/run/secrets"),),
 )
 GPU_REFUSAL = 'could not select device driver "" with capabilities: [[gpu]]'
+
+
+@pytest.fixture(autouse=True)
+def idle_watchers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Watchers that know of nothing to do."""
+    monkeypatch.setattr(watch, "introduction", lambda *_: "")
 
 
 class FakeContainer:
@@ -53,13 +63,21 @@ class FakeContainer:
         self.did.append(f"stop {timeout}")
         self._look(running=False)
 
+    def kill(self) -> None:
+        self.did.append("kill")
+        self._look(running=False)
+
+    def wait(self, timeout: int) -> None:
+        assert timeout > 0
+        self.did.append("wait")
+
     def reload(self) -> None:
         pass
 
     def _look(self, running: bool) -> None:
         ports = {"22/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4022"}], "80/tcp": None}
         self.attrs = {
-            "State": {"Running": running, "ExitCode": 143},
+            "State": {"Running": running, "ExitCode": 143, **self.client.health},
             "NetworkSettings": {"Ports": ports},
         }
 
@@ -86,6 +104,7 @@ class FakeClient:
         self.refusals: list[str] = []
         self.containers = self.images = self.networks = self
         self.pulled = False
+        self.health: dict[str, Any] = {}
         self.api = SimpleNamespace(base_url="http+docker://localhost")
 
     def refuse(self) -> str:
@@ -109,7 +128,7 @@ class FakeClient:
     def list(self, filters: dict[str, str], **options: Any) -> Any:
         if "label" not in filters:  # networks
             return []
-        assert options == {"all": True}
+        assert options == {"all": True, "sparse": True}
         name, _, value = filters["label"].partition("=")
         assert name == RUN_LABEL
         return [c for c in self.existing if c.arguments["labels"].get(name) == value]
@@ -154,6 +173,90 @@ def test_stop_start_logs_and_execute() -> None:
         assert not stage.stop(10).running
         stage.start()
         assert container.did[-2:] == ["stop 10", "start"]
+        assert not stage.kill().running
+        assert container.did[-2:] == ["kill", "wait"]
+
+
+@pytest.mark.parametrize(
+    ("said", "health"),
+    [
+        ({}, Health("")),
+        ({"Health": {"Status": "none"}}, Health("")),
+        ({"Health": {"Status": "starting", "Log": None}}, Health("starting")),
+        (
+            {
+                "Health": {
+                    "Status": "unhealthy",
+                    "Log": [
+                        {"Start": "2026-01-01", "Output": ""},
+                        {"Start": "2026-01-02", "Output": "sshd: not healthy\n"},
+                    ],
+                }
+            },
+            Health("unhealthy", "sshd: not healthy", "2026-01-02"),
+        ),
+    ],
+)
+def test_health(said: dict[str, Any], health: Health) -> None:
+    client = FakeClient()
+    client.health = said
+    with staged(engine(client), SPEC, SECRETS) as stage:
+        assert stage.health() == health
+
+
+def test_a_twin_is_another_container_without_gpus() -> None:
+    client = FakeClient()
+    with staged(engine(client), replace(SPEC, gpus="all"), SECRETS) as stage:
+        with stage.twin() as twin:
+            first, second = client.made
+            assert "device_requests" in first.arguments
+            assert "device_requests" not in second.arguments
+            assert second.files == first.files
+            assert second.arguments["labels"] == first.arguments["labels"]
+            assert twin.addresses() == {22: ("127.0.0.1", 4022)}
+        assert client.existing == [first]
+    assert client.existing == []
+
+
+def test_the_watcher_is_told_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Watch, "tell", lambda _self, line: told.append(line))
+    client = FakeClient()
+    client.refusals = [GPU_REFUSAL]
+    with staged(engine(client), replace(SPEC, gpus="all"), SECRETS):
+        assert told[1:] == ["creating", "created"] * 2
+    assert told[-1] == "done"
+
+
+def test_the_watcher_goes_on_when_a_request_was_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Watch, "tell", lambda _self, line: told.append(line))
+
+    def interrupted(*_: Any, **_options: Any) -> FakeContainer:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeClient, "create", interrupted)
+    with pytest.raises(KeyboardInterrupt), staged(engine(FakeClient()), SPEC, SECRETS):
+        pass
+    assert told[1:] == ["creating"]
+
+
+def test_the_watcher_goes_on_when_the_run_could_not_remove_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Watch, "tell", lambda _self, line: told.append(line))
+
+    def refuses(*_: Any, **_options: Any) -> None:
+        answer: Any = SimpleNamespace(status_code=500, url="", reason="")
+        raise docker.errors.APIError("", answer, "busy")
+
+    client = FakeClient()
+    with pytest.raises(EngineError, match="busy"), staged(engine(client), SPEC, SECRETS):
+        monkeypatch.setattr(FakeContainer, "remove", refuses)
+    assert told[1:] == ["creating", "created"]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])

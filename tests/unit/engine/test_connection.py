@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from imagekit.engine.connection import connect
+from imagekit.engine.endpoint import resolve
 from imagekit.engine.faults import fault
 from imagekit.errors import EngineError
 
@@ -22,6 +23,7 @@ def test_what_an_engine_is(fake: FakeEngine) -> None:
     engine = fake.connect()
     assert (engine.version, engine.api_version, engine.store) == ("20.10.24", "1.41", "overlay2")
     assert engine.where == f"unix://{fake.path} (as asked for)"
+    assert engine.endpoint == resolve(f"unix://{fake.path}")
     engine.close()
 
 
