@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from imagekit.checks.check import Check
-from imagekit.checks.report import Result
+from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError
+from imagekit.checks.report import Result, Status
 from imagekit.checks.subject import State, Subject
-from imagekit.events import Emit
+from imagekit.events import Emit, Notice, StepFinished, StepStarted
 
 
-class Disturbable(Protocol):
+class Addressed(Protocol):
+    """A container as far as it can be reached from outside."""
+
+    def addresses(self) -> Mapping[int, tuple[str, int]]:
+        """See ``Stage``."""
+        ...
+
+
+class Disturbable(Addressed, Protocol):
     """The container as disruptions need it; ``Stage`` is one."""
 
     def stop(self, seconds: int) -> State:
+        """See ``Stage``."""
+        ...
+
+    def kill(self) -> State:
         """See ``Stage``."""
         ...
 
@@ -23,7 +37,7 @@ class Disturbable(Protocol):
         """See ``Stage``."""
         ...
 
-    def addresses(self) -> Mapping[int, tuple[str, int]]:
+    def twin(self) -> AbstractContextManager[Addressed]:
         """See ``Stage``."""
         ...
 
@@ -44,3 +58,31 @@ class Disruption:
         [Disturbable, Subject, Sequence[Check], Callable[[], str], Emit],
         Result,
     ]
+
+
+def observe(name: str, on_event: Emit, disturb: Callable[[dict[str, object]], None]) -> Result:
+    """Do it, and make a result of it.
+
+    Args:
+        name: the disruption's name; its step is ``check NAME``.
+        on_event: gets the step, and a notice when it is skipped.
+        disturb: does it. It puts what it sees into the result's data, which is kept when it
+            raises ``CheckFailedError`` or ``CheckSkippedError``.
+    """
+    begun = time.monotonic()
+    on_event(StepStarted(f"check {name}", name))
+    data: dict[str, object] = {}
+    status: Status = "passed"
+    reason = ""
+    try:
+        disturb(data)
+    except CheckFailedError as error:
+        status, reason = "failed", str(error)
+    except CheckSkippedError as error:
+        status, reason = "skipped", error.reason
+    seconds = time.monotonic() - begun
+    failure = reason if status == "failed" else ""
+    on_event(StepFinished(f"check {name}", seconds, cached=False, error=failure))
+    if status == "skipped":
+        on_event(Notice(f"{name} skipped: {reason}"))
+    return Result(name, status, reason, seconds, data)

@@ -10,6 +10,8 @@ from imagekit.checks.disruption import Disruption
 from imagekit.checks.environment import check_environment
 from imagekit.checks.framework import check_framework, check_framework_gpu
 from imagekit.checks.gpu import check_gpu
+from imagekit.checks.health import check_health
+from imagekit.checks.hostkeys import HOST_KEYS, check_host_keys
 from imagekit.checks.input import check_input
 from imagekit.checks.jupyter import check_jupyter
 from imagekit.checks.locale import check_locale
@@ -19,6 +21,7 @@ from imagekit.checks.page import check_web
 from imagekit.checks.restart import RESTART, check_restart
 from imagekit.checks.session import check_session
 from imagekit.checks.sshd import check_login, check_password, check_root
+from imagekit.checks.unhealthy import UNHEALTHY, check_unhealthy
 
 _SCREEN = "screen"
 """Where windows open, and what is typed goes to the one in front."""
@@ -44,9 +47,14 @@ CHECKS: tuple[Check, ...] = (
     Check("conda", 120.0, check_conda),
     Check("mirrors", 60.0, check_mirrors),
     Check("gpu", 60.0, check_gpu),
+    Check("health", 180.0, check_health),
 )
 
-DISRUPTIONS: tuple[Disruption, ...] = (Disruption(RESTART, check_restart),)
+DISRUPTIONS: tuple[Disruption, ...] = (
+    Disruption(HOST_KEYS, check_host_keys),
+    Disruption(UNHEALTHY, check_unhealthy),
+    Disruption(RESTART, check_restart),
+)
 """Done one after another when all checks have been asked; with ``--full``, or by name."""
 
 NAMES: tuple[str, ...] = (

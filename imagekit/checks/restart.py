@@ -1,4 +1,4 @@
-"""The restart: whatever worked works again after stop and start."""
+"""The restart: whatever worked works again after stop and start, and after a kill."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from imagekit.checks import ssh
 from imagekit.checks.check import Check, CheckFailedError, asking
-from imagekit.checks.disruption import Disturbable
+from imagekit.checks.disruption import Disturbable, observe
 from imagekit.checks.report import Result
 from imagekit.checks.round import ask_all
 from imagekit.checks.sshd import LOG
 from imagekit.checks.subject import Subject
 from imagekit.container import STATE_FOLDER
-from imagekit.events import Emit, StepFinished, StepStarted
+from imagekit.events import Emit
 from imagekit.names import SSH_PORT
 from imagekit.wait import Deadline
 
@@ -34,7 +34,7 @@ def check_restart(
     gone: Callable[[], str],
     on_event: Emit,
 ) -> Result:
-    """Stop and start the container, and ask again.
+    """Stop and start the container, ask again, kill and start it, and ask once more.
 
     Args:
         stage: the container.
@@ -44,61 +44,56 @@ def check_restart(
         on_event: as for ``ask_all``; the step of the restart itself is ``check restart``.
 
     Returns:
-        A result that failed when PID 1 had to be killed, when the ssh host key changed,
-        or when one of the checks failed. Its data holds ``stop_seconds``,
-        ``exit_code`` and, in ``checks``, the results of the second round.
+        A result that failed when PID 1 had to be killed to stop, when the ssh host key
+        changed, or when one of the checks failed; the reason says after which of the two.
+        Its data holds, as far as it came, ``stop_seconds``, ``exit_code`` (of the stop),
+        the results after stop and start in ``checks``, ``kill_exit_code``, and the results
+        after kill and start in ``checks_after_kill``.
     """
-    begun = time.monotonic()
-    on_event(StepStarted(f"check {RESTART}", RESTART))
-    data: dict[str, object] = {}
-    try:
-        _restart(
-            stage,
-            subject,
-            lambda again: ask_all(checks, again, gone, on_event, f"{RESTART}: "),
-            data,
-        )
-    except CheckFailedError as error:
-        reason = str(error)
-    else:
-        reason = ""
-    seconds = time.monotonic() - begun
-    on_event(StepFinished(f"check {RESTART}", seconds, cached=False, error=reason))
-    return Result(RESTART, "failed" if reason else "passed", reason, seconds, data)
+
+    def restart(data: dict[str, object]) -> None:
+        key = _host_key(subject)
+
+        def again(after: str, prefix: str, results: str) -> None:
+            now = replace(subject, addresses=stage.addresses())
+            answers = ask_all(checks, now, gone, on_event, prefix)
+            data[results] = [answer.as_dict() for answer in answers]
+            _compare(after, answers, key, now)
+
+        begun = time.monotonic()
+        code = stage.stop(STOP_SECONDS).exit_code
+        data["stop_seconds"] = round(time.monotonic() - begun, 3)
+        data["exit_code"] = code
+        if code == _KILLED:
+            raise CheckFailedError(
+                f"an end within {STOP_SECONDS} s of `docker stop`",
+                f"exit code {_KILLED}: it had to be killed",
+                "whether PID 1 passes SIGTERM on, and which service does not end",
+            )
+        stage.start()
+        again("stop and start", f"{RESTART}: ", "checks")
+        data["kill_exit_code"] = stage.kill().exit_code
+        stage.start()
+        again("kill and start", f"{RESTART} after a kill: ", "checks_after_kill")
+
+    return observe(RESTART, on_event, restart)
 
 
-def _restart(
-    stage: Disturbable,
-    subject: Subject,
-    ask: Callable[[Subject], Sequence[Result]],
-    data: dict[str, object],
-) -> None:
-    """Do it, and put into ``data`` what was seen up to the first failure."""
-    before = _host_key(subject)
-    begun = time.monotonic()
-    stopped = stage.stop(STOP_SECONDS)
-    data["stop_seconds"] = round(time.monotonic() - begun, 3)
-    data["exit_code"] = stopped.exit_code
-    stage.start()
-    again = replace(subject, addresses=stage.addresses())
-    results = ask(again)
-    data["checks"] = [result.as_dict() for result in results]
-    if stopped.exit_code == _KILLED:
+def _compare(after: str, answers: Sequence[Result], key: str, subject: Subject) -> None:
+    """What has to be as it was.
+
+    Raises:
+        CheckFailedError: something is not.
+    """
+    if failed := [answer for answer in answers if answer.status == "failed"]:
+        names = ", ".join(answer.name for answer in failed)
         raise CheckFailedError(
-            f"an end within {STOP_SECONDS} s of `docker stop`",
-            f"exit code {_KILLED}: it had to be killed",
-            "whether PID 1 passes SIGTERM on, and which service does not end",
+            f"the same answers after {after}", f"{names} failed: {failed[0].reason}"
         )
-    if failed := [result for result in results if result.status == "failed"]:
-        names = ", ".join(result.name for result in failed)
+    if key != (now := _host_key(subject)):
         raise CheckFailedError(
-            "the same answers after stop and start", f"{names} failed: {failed[0].reason}"
-        )
-    after = _host_key(again)
-    if before != after:
-        raise CheckFailedError(
-            "the same ssh host key after stop and start",
-            f"{after} instead of {before}",
+            f"the same ssh host key after {after}",
+            f"{now} instead of {key}",
             f"where host keys are made at start: they belong into {STATE_FOLDER}",
         )
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 import docker.errors
 
 from imagekit.checks import environment, ssh
+from imagekit.checks.health import PROBE_SECONDS
 from imagekit.checks.redact import Redactor
 from imagekit.checks.registry import CHECKS, DISRUPTIONS, NAMES
 from imagekit.checks.report import Report, Result
 from imagekit.checks.round import ask_all
 from imagekit.checks.stage import Stage, loopback_or_all, staged
 from imagekit.checks.subject import Subject
+from imagekit.checks.unhealthy import UNHEALTHY
 from imagekit.container import (
     SECRETS_FOLDER,
     STATE_FOLDER,
@@ -31,6 +33,7 @@ from imagekit.names import RESOLVED_LABEL, ports
 from imagekit.plan.model import Plan, from_json
 
 _LOG_LINES_IN_REASON = 3
+_OF_HEALTH = frozenset({"health", UNHEALTHY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def run_checks(
     secrets = generate_secrets(ssh.public_line(key))
     redactor = Redactor(secrets)
     spec = _spec(engine, image_id, plan, options.gpus)
+    if wanted & _OF_HEALTH:
+        spec = replace(spec, probe_seconds=PROBE_SECONDS)
     with staged(engine, spec, secrets) as stage:
         subject = Subject(plan, stage.addresses(), secrets, key, stage, stage.gpus)
         results = _ask(stage, subject, wanted, _redacted(redactor, on_event))
@@ -177,9 +182,9 @@ def _ask(
             results = (*results, Result(disruption.name, "failed", gone))
             continue
         # What failed before would fail again, after as long a wait. Where a disruption is
-        # asked for alone, everything is asked after it.
+        # asked for alone, everything is asked after it; but nothing that takes long.
         passed = {result.name for result in results if result.status == "passed"}
-        again = [check for check in CHECKS if check.name in passed or not checks]
+        again = [c for c in CHECKS if (c.name in passed or not checks) and not c.full]
         now = replace(subject, addresses=stage.addresses())
         result = disruption.disturb(stage, now, again, lambda: _gone(stage), on_event)
         results = (*results, result)

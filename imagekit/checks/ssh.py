@@ -71,25 +71,38 @@ def public_line(key: paramiko.PKey) -> str:
     return f"{key.get_name()} {key.get_base64()} imagekit-check"
 
 
+class NoSuchKeyError(AnswerError):
+    """The server has no host key of the kind that was asked for."""
+
+
 @contextmanager
-def connect(address: tuple[str, int], deadline: Deadline) -> Iterator[paramiko.Transport]:
+def connect(
+    address: tuple[str, int], deadline: Deadline, host_key_type: str = ""
+) -> Iterator[paramiko.Transport]:
     """A connection with its keys exchanged and nobody logged in.
 
     It is tried again while nobody listens, or while who listens closes at once (an
     engine's proxy for a service that is not up yet).
 
+    Args:
+        address: host name and port.
+        deadline: when to give up.
+        host_key_type: the only algorithm by which the server may prove its identity, such
+            as ``ssh-ed25519``; empty for whichever both sides know.
+
     Raises:
         OSError: there is no way to the address, or no server came up in time.
+        NoSuchKeyError: the server has no host key of this type.
         AnswerError: what answers is no ssh server, or the keys' exchange failed.
     """
-    transport = until(lambda: _open(address, deadline), deadline)
+    transport = until(lambda: _open(address, deadline, host_key_type), deadline)
     try:
         yield transport
     finally:
         transport.close()
 
 
-def _open(address: tuple[str, int], deadline: Deadline) -> paramiko.Transport:
+def _open(address: tuple[str, int], deadline: Deadline, host_key_type: str) -> paramiko.Transport:
     import paramiko  # noqa: PLC0415 (slow import)
 
     connection = connect_tcp(address, deadline)
@@ -100,9 +113,15 @@ def _open(address: tuple[str, int], deadline: Deadline) -> paramiko.Transport:
         connection.close()
         raise
     transport.set_log_channel(_CHANNEL)
+    if host_key_type:
+        transport.get_security_options().key_types = (host_key_type,)
     transport.banner_timeout = transport.auth_timeout = deadline.timeout()
     try:
         transport.start_client(timeout=deadline.timeout())
+    except paramiko.ssh_exception.IncompatiblePeer as error:
+        transport.close()
+        kind = NoSuchKeyError if host_key_type else AnswerError
+        raise kind(f"no ssh session: {error}") from error
     except (paramiko.SSHException, EOFError) as error:
         transport.close()
         raise AnswerError(f"no ssh session: {error or 'closed'}") from error

@@ -12,7 +12,9 @@ from imagekit.checks.subject import State
 
 @dataclass
 class FakeStage:
-    address: tuple[str, int]
+    """The engine gives it another address with each start."""
+
+    starts: list[tuple[str, int]]
     exit_code: int = 0
     did: list[str] = field(default_factory=list)
 
@@ -21,64 +23,83 @@ class FakeStage:
         self.did.append("stop")
         return State(running=False, exit_code=self.exit_code)
 
+    def kill(self) -> State:
+        self.did.append("kill")
+        return State(running=False, exit_code=137)
+
     def start(self) -> None:
         self.did.append("start")
 
     def addresses(self) -> dict[int, tuple[str, int]]:
-        return {22: self.address}
+        return {22: self.starts[self.did.count("start") - 1]}
 
 
 @pytest.fixture
-def ask(ssh_server: Any, subject: Any, plan: Any) -> Callable[..., Any]:
-    """Restart from one ssh server to another (the engine chose other ports)."""
+def ask(ssh_server: Any, subject: Any) -> Callable[..., Any]:
+    """Restart twice, each time to another ssh server; ``fails_at`` is a round."""
 
-    def run(status: str = "passed", exit_code: int = 0, **after: Any) -> Any:
+    def run(fails_at: int = 0, exit_code: int = 0, **after: Any) -> Any:
         ports: list[int] = []
 
         def check(the_subject: Any, _deadline: Any) -> dict[str, object]:
             ports.append(the_subject.address(22)[1])
-            if status == "failed":
+            if len(ports) == fails_at:
                 raise CheckFailedError("a banner", "nothing", "the lock file")
             return {}
 
-        stage = FakeStage(ssh_server(**after).address, exit_code)
+        servers = (ssh_server(**after.get("stop", {})), ssh_server(**after.get("kill", {})))
+        stage = FakeStage([server.address for server in servers], exit_code)
+        fake: Any = stage
         before = subject(ssh_at=ssh_server().address)
-        result = check_restart(stage, before, [Check("one", 5, check)], lambda: "", lambda _: None)
-        assert stage.did == ["stop", "start"]
-        assert ports == [stage.address[1]]
-        return result
+        events: list[Any] = []
+        result = check_restart(fake, before, [Check("one", 5, check)], lambda: "", events.append)
+        assert ports == [server.address[1] for server in servers][: len(ports)]
+        return result, stage.did, events
 
     return run
 
 
 def test_passes(ask: Any) -> None:
-    result = ask()
+    result, did, events = ask()
     assert (result.name, result.status, result.reason) == ("restart", "passed", "")
-    assert result.data["exit_code"] == 0
+    assert did == ["stop", "start", "kill", "start"]
+    assert (result.data["exit_code"], result.data["kill_exit_code"]) == (0, 137)
+    for checks in ("checks", "checks_after_kill"):
+        assert [check["status"] for check in result.data[checks]] == ["passed"]
+    assert "check restart: one" in str(events)
+    assert "check restart after a kill: one" in str(events)
+
+
+def test_fails_when_a_check_fails_after_stop_and_start(ask: Any) -> None:
+    result, did, _ = ask(fails_at=1)
+    assert result.reason == (
+        "asked for the same answers after stop and start; got "
+        "one failed: asked for a banner; got nothing; look at the lock file"
+    )
+    assert did == ["stop", "start"]
+
+
+def test_fails_when_a_check_fails_after_kill_and_start(ask: Any) -> None:
+    result, _, _ = ask(fails_at=2)
+    assert result.reason.startswith("asked for the same answers after kill and start; got one")
     assert [check["status"] for check in result.data["checks"]] == ["passed"]
+    assert [check["status"] for check in result.data["checks_after_kill"]] == ["failed"]
 
 
-def test_fails_when_a_check_fails_afterwards(ask: Any) -> None:
-    result = ask(status="failed")
-    assert result.status == "failed"
-    assert "one failed: asked for a banner; got nothing; look at the lock file" in result.reason
-
-
-def test_fails_when_the_host_key_changes(ask: Any) -> None:
-    result = ask(host_key=paramiko.ECDSAKey.generate())
-    assert "same ssh host key" in result.reason
+@pytest.mark.parametrize("when", ["stop", "kill"])
+def test_fails_when_the_host_key_changes(ask: Any, when: str) -> None:
+    result, _, _ = ask(**{when: {"host_key": paramiko.ECDSAKey.generate()}})
+    assert f"the same ssh host key after {when} and start" in result.reason
 
 
 def test_fails_when_it_had_to_be_killed(ask: Any) -> None:
-    assert "exit code 137" in ask(exit_code=137).reason
+    result, did, _ = ask(exit_code=137)
+    assert "an end within 10 s of `docker stop`; got exit code 137" in result.reason
+    assert did == ["stop"]
 
 
 def test_an_image_without_sshd_has_no_host_key(subject: Any, plan: Any) -> None:
-    result = check_restart(
-        FakeStage(("127.0.0.1", 9)),
-        subject(the_plan=replace(plan, sshd=None)),
-        [],
-        lambda: "",
-        lambda _: None,
-    )
+    stage: Any = FakeStage([("127.0.0.1", 9)] * 2)
+    the_subject = subject(the_plan=replace(plan, sshd=None))
+    result = check_restart(stage, the_subject, [], lambda: "", lambda _: None)
     assert result.status == "passed"

@@ -9,7 +9,7 @@ import pytest
 from imagekit.checks import runner
 from imagekit.checks.check import Check, CheckFailedError
 from imagekit.checks.disruption import Disruption
-from imagekit.checks.registry import CHECKS, NAMES
+from imagekit.checks.registry import CHECKS, DISRUPTIONS, NAMES
 from imagekit.checks.report import Result
 from imagekit.checks.runner import Options, run_checks
 from imagekit.checks.subject import Gpus, State
@@ -81,7 +81,7 @@ def quotes_the_password(subject: Any, _deadline: Any) -> dict[str, object]:
 
 
 def test_names_are_unique_and_end_with_restart() -> None:
-    assert len(set(NAMES)) == len(CHECKS) + 1
+    assert len(set(NAMES)) == len(CHECKS) + len(DISRUPTIONS)
     assert NAMES[-1] == "restart"
 
 
@@ -197,3 +197,27 @@ def test_only_what_takes_seconds_is_asked(
     use(monkeypatch, [Check("one", 5, passes), Check("two", 5, passes, full=True)])
     report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo")
     assert [result.name for result in report.results] == ["one"]
+
+
+def test_health_is_probed_often_where_it_is_asked(stage: Any, plan: Any) -> None:
+    image = engine({RESOLVED_LABEL: plan.to_json()})
+    for only in ("gpu", "health"):
+        run_checks(image, "demo", Options(only=(only,)))
+    assert [spec.probe_seconds for spec in stage.specs] == [0.0, 2.0]
+
+
+def test_what_takes_long_is_not_asked_again(
+    stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, [Check("one", 5, passes), Check("two", 5, passes, full=True)])
+    asked: list[list[str]] = []
+
+    def check_restart(_stage: Any, _subject: Any, checks: Any, *_: Any) -> Result:
+        asked.append([check.name for check in checks])
+        return Result("restart", "passed")
+
+    disrupt(monkeypatch, check_restart)
+    image = engine({RESOLVED_LABEL: plan.to_json()})
+    run_checks(image, "demo", Options(full=True))
+    run_checks(image, "demo", Options(only=("restart",)))
+    assert asked == [["one"], ["one"]]
