@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from imagekit.document import quote
 from imagekit.plan.model import Desktop, Health, Locale, User
 from imagekit.plan.refusing import Refuse
 from imagekit.profile import Profile
+from imagekit.secrecy import looks_secret
 from imagekit.validation import suggestion
 
 _DEFAULT_SESSION = "xfce"
@@ -34,12 +34,6 @@ _RESERVED_ENV = frozenset(
     "PATH HOME USER LOGNAME SHELL LANG LC_ALL TZ DISPLAY LD_PRELOAD LD_AUDIT LD_LIBRARY_PATH "  # noqa: SIM905
     "NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES VNC_PASSWORD".split()
 )
-# The words of BuildKit's check SecretsUsedInArgOrEnv, and those that make a name harmless
-# (https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/).
-_SECRET_WORD = re.compile(
-    r"(^|_)(apikey|auth|credentials?|key|password|pword|passwd|secret|token)($|_)", re.IGNORECASE
-)
-_HARMLESS_WORD = re.compile(r"(^|_)(public|file|version)($|_)", re.IGNORECASE)
 # Namespaces that belong to somebody: ours, Docker's
 # (https://docs.docker.com/engine/manage-resources/labels/), and the OCI's, which nobody may add
 # to (https://github.com/opencontainers/image-spec/blob/main/annotations.md).
@@ -154,7 +148,7 @@ def check_env(profile: Profile, refuse: Refuse) -> None:
         mark = profile.where("env", name)
         if name.upper() in _RESERVED_ENV:
             refuse(mark, f"env.{name}: set by imagekit itself", "choose another name")
-        elif _SECRET_WORD.search(name) and not _HARMLESS_WORD.search(name):
+        elif looks_secret(name):
             hint = (
                 "everyone can read an image's environment; hand secrets to the container as files"
             )
