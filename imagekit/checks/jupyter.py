@@ -1,7 +1,8 @@
-"""Jupyter Lab: opens with the token and with no other, and a kernel computes."""
+"""Jupyter Lab: opens with the token and no other; kernels compute, also with the framework."""
 
 from __future__ import annotations
 
+from imagekit.checks.cell import on_cpu
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
 from imagekit.checks.notebook import BASE, Notebook
 from imagekit.checks.subject import Subject
@@ -19,7 +20,8 @@ def check_jupyter(subject: Subject, deadline: Deadline) -> Data:
     """The page opens, a wrong token does not, and a kernel of the environment adds 1 and 1.
 
     All of it on Jupyter's own port, whose ``/`` leads to the page, and through the
-    desktop's port where the plan has a desktop.
+    desktop's port where the plan has a desktop. Where the plan has a framework, a kernel
+    imports it and multiplies matrices.
     """
     plan = subject.plan
     if not plan.jupyter or plan.python is None:
@@ -32,6 +34,7 @@ def check_jupyter(subject: Subject, deadline: Deadline) -> Data:
     return {
         "jupyter_server": version,
         "kernel": expected,
+        **_check_framework(subject, deadline),
         "ports": [JUPYTER_PORT, *([WEB_PORT] if plan.desktop else [])],
         "wrong_token": "refused",
     }
@@ -56,6 +59,22 @@ def _ask(subject: Subject, port: int, expected: str, look_at: str, deadline: Dea
     if said != expected:
         raise CheckFailedError(f"{expected!r} from a kernel {where}", repr(said[-500:]), look_at)
     return version
+
+
+def _check_framework(subject: Subject, deadline: Deadline) -> Data:
+    """A cell with the plan's framework; nothing where there is none."""
+    framework = subject.plan.framework
+    if framework is None:
+        return {}
+    asked = f"{framework.name} {framework.release} and a product of matrices from a kernel"
+    look_at = f"{_LOG}; the kernel's environment, which the check `environment` compares"
+    with asking(asked, look_at):
+        server = Notebook(subject.address(JUPYTER_PORT), subject.secrets.jupyter_token, deadline)
+        said = server.compute(on_cpu(framework))
+    lines = said.strip().splitlines()
+    if lines[-1:] != [f"{framework.release}|512.0"]:
+        raise CheckFailedError(asked, repr(said[-500:]), look_at)
+    return {"framework": f"{framework.name} {framework.release}"}
 
 
 def _check_root(subject: Subject, deadline: Deadline) -> None:

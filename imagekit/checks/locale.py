@@ -43,6 +43,14 @@ _WARNING = re.compile(
 # A client on a machine of another language offers its own LANG.
 _FOREIGN_LANG = "de_DE.UTF-8"
 
+# Languages whose translations the build keeps (build/base/env.sh), and for which the desktop's
+# panel has some; the catalogue of its messages by session. Ubuntu's packages of XFCE have them
+# like Debian's: they are in universe, out of which language packs take nothing
+# (https://wiki.ubuntu.com/Translations/TranslationLifecycle).
+_TRANSLATED = frozenset("de es fr ja ko ru zh".split())  # noqa: SIM905
+_MESSAGES = {"xfce": "xfce4-panel"}
+_FIND = "import gettext, sys; print(gettext.find(sys.argv[1], languages=sys.argv[2:]) or '')"
+
 # fontconfig tells these languages apart by country; all others go by the language alone
 # (https://gitlab.freedesktop.org/fontconfig/fontconfig/-/tree/main/fc-lang).
 _LANGUAGES_BY_COUNTRY = frozenset({"zh", "ku", "mn", "pa", "ti", "pap"})
@@ -70,7 +78,28 @@ def check_locale(subject: Subject, deadline: Deadline) -> Data:
                     transport, f"fc-match -f '%{{family}}\\n%{{lang}}' :lang={language}", deadline
                 )
             data["font"] = _check_font(output, language)
+    if translation := _check_messages(subject, deadline):
+        data["messages"] = translation
     return data
+
+
+def _check_messages(subject: Subject, deadline: Deadline) -> str:
+    """Where the desktop's messages are in the plan's language; empty where none are due."""
+    plan = subject.plan
+    domain = _MESSAGES.get(plan.desktop.session, "") if plan.desktop else ""
+    lang = plan.locale.lang
+    if not domain or lang.partition("_")[0] not in _TRANSLATED:
+        return ""
+    asked = f"the desktop's messages in {lang}"
+    look_at = f"/usr/share/locale/*/LC_MESSAGES/{domain}.mo, and dpkg's path-exclude in the build"
+    with asking(asked, look_at):
+        command = ("/usr/bin/python3", "-c", _FIND, domain, lang)
+        code, text = subject.inside.execute(
+            command, user=plan.user.name, timeout=deadline.timeout()
+        )
+    if code != 0 or not text.strip():
+        raise CheckFailedError(asked, f"exit code {code} and {text[-300:]!r}", look_at)
+    return text.strip()
 
 
 def font_language(lang: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -55,15 +54,10 @@ class HostKey:
 
 
 def new_key() -> paramiko.PKey:
-    """A fresh ed25519 key."""
+    """A fresh ECDSA key: one of the kinds that paramiko also writes to a file."""
     import paramiko  # noqa: PLC0415 (slow import)
-    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
 
-    private = ed25519.Ed25519PrivateKey.generate().private_bytes(
-        form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption()
-    )
-    return paramiko.Ed25519Key.from_private_key(io.StringIO(private.decode()))
+    return paramiko.ECDSAKey.generate()
 
 
 def public_line(key: paramiko.PKey) -> str:

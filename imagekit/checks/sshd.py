@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from imagekit.checks import ssh
+from imagekit.checks import openssh, sftp, ssh
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
+from imagekit.checks.ssh import Output
 from imagekit.checks.subject import Subject
 from imagekit.names import SSH_PORT
 from imagekit.plan.model import Sshd
@@ -17,32 +18,53 @@ if TYPE_CHECKING:
     import paramiko
 
 LOG = "the container's log, lines of sshd"
+_COMMAND = 'id -un; printf "%s\\n" "$HOME"; exit 7'
 _WRONG_PASSWORD = "imagekit-wrong-password"  # noqa: S105 (what it says)
 
 
 def check_login(subject: Subject, deadline: Deadline) -> Data:
-    """A login with the key, and a command that says who and where it is."""
+    """A login with the key, a command that says who and where it is, and a file by sftp.
+
+    The login and the command are those of a library and, where this machine has it, of
+    OpenSSH's own client.
+    """
+    import paramiko  # noqa: PLC0415 (slow import)
+
     user = subject.plan.user.name
     with session(subject, deadline) as transport:
         identity = ssh.host_key(transport)
         with asking(f"`id -un` over ssh as {user}", LOG):
-            output = ssh.run(transport, 'id -un; printf "%s\\n" "$HOME"; exit 7', deadline)
-        expected = f"{user}\n/home/{user}\n"
-        if output.text != expected:
-            raise CheckFailedError(
-                f"the name {user} and the home /home/{user} over ssh",
-                repr(output.text),
-                f"/etc/passwd and the start-up files in /home/{user}",
-            )
-        if output.code != 7:
-            raise CheckFailedError(
-                "exit code 7 of `exit 7` over ssh", str(output.code), f"the shell of {user}"
-            )
+            output = ssh.run(transport, _COMMAND, deadline)
+        _check_output(user, output, "over ssh")
+        name = sftp.exchange(transport, deadline)
+        client = openssh.version()
+        if openssh.is_there(client):
+            login = (user, subject.key)
+            server = transport.get_remote_server_key()
+            address = subject.address(SSH_PORT)
+            output = openssh.run(address, login, server, _COMMAND, deadline)
+            _check_output(user, output, "by OpenSSH's client")
         return {
             "banner": transport.remote_version,
             "host_key": {"type": identity.type, "fingerprint": identity.fingerprint},
             "user": user,
+            "sftp": name,
+            "clients": {"paramiko": paramiko.__version__, "openssh": client},
         }
+
+
+def _check_output(user: str, output: Output, where: str) -> None:
+    expected = f"{user}\n/home/{user}\n"
+    if output.text != expected:
+        raise CheckFailedError(
+            f"the name {user} and the home /home/{user} {where}",
+            repr(output.text),
+            f"/etc/passwd and the start-up files in /home/{user}",
+        )
+    if output.code != 7:
+        raise CheckFailedError(
+            f"exit code 7 of `exit 7` {where}", str(output.code), f"the shell of {user}"
+        )
 
 
 def check_password(subject: Subject, deadline: Deadline) -> Data:

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 import docker.errors
 
+from imagekit.checks import image as images
 from imagekit.checks.leftovers import RUN_LABEL, remove
-from imagekit.checks.subject import EXECUTE_SECONDS, Gpus, Health, State
+from imagekit.checks.subject import EXECUTE_SECONDS, Gpus, Health, ImageConfig, State
 from imagekit.checks.watch import Watch, watched
 from imagekit.container import SECRETS_FOLDER, ContainerSpec, Secrets
 from imagekit.engine.connection import Engine
@@ -75,6 +76,26 @@ class Stage:
         """The last 200 lines of output and errors."""
         with in_words(self._engine.where):
             return self._container.logs(tail=_LOG_LINES).decode(errors="replace")
+
+    def image(self) -> ImageConfig:
+        """See ``Inside``."""
+        return images.config(self._engine, self._image)
+
+    def execute_afresh(
+        self, argv: Sequence[str], timeout: float = EXECUTE_SECONDS
+    ) -> tuple[int, str]:
+        """See ``Inside``. The container is of the same run, so it goes with it at the latest."""
+        run = self._container.labels.get(RUN_LABEL, "")
+        return images.execute(self._engine, self._image, {RUN_LABEL: run}, argv, timeout)
+
+    def saved(self, timeout: float) -> Iterator[bytes]:
+        """See ``Inside``."""
+        return images.saved(self._engine, self._image, timeout)
+
+    @property
+    def _image(self) -> str:
+        """The image's id."""
+        return str(self._container.attrs["Image"])
 
     def state(self) -> State:
         """How the engine sees the container now."""

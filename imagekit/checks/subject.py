@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,8 +16,50 @@ EXECUTE_SECONDS = 20.0
 """How long a command in the container may take unless told otherwise."""
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of an image's history: what made its layer, and the layer's bytes."""
+
+    made_by: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """What an image says of itself to everyone who has it.
+
+    Attributes:
+        id: ``sha256:…``.
+        environment: pairs of a variable's name and its value.
+        labels: pairs of name and value, sorted by name.
+        user: who containers run as; empty for root.
+        entrypoint: the words of ENTRYPOINT.
+        command: the words of CMD.
+        healthcheck: the words of HEALTHCHECK's test; empty without one.
+        history: what made it, the first step first.
+    """
+
+    id: str
+    environment: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    user: str = ""
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    healthcheck: tuple[str, ...] = ()
+    history: tuple[Step, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all layers, unpacked.
+
+        Summed up by steps: what engines call an image's size is something else where they
+        have the containerd image store (packed and unpacked layers together).
+        """
+        return sum(step.size for step in self.history)
+
+
 class Inside(Protocol):
-    """The container seen through its engine."""
+    """The container seen through its engine, and its image."""
 
     def execute(
         self, argv: Sequence[str], user: str = "", timeout: float = EXECUTE_SECONDS
@@ -44,6 +86,37 @@ class Inside(Protocol):
 
     def health(self) -> Health:
         """What the engine's own HEALTHCHECK says now."""
+        ...
+
+    def image(self) -> ImageConfig:
+        """What the image says of itself.
+
+        Raises:
+            OSError: the engine does not tell.
+        """
+        ...
+
+    def execute_afresh(
+        self, argv: Sequence[str], timeout: float = EXECUTE_SECONDS
+    ) -> tuple[int, str]:
+        """Run a command as root in a container of its own, in which nothing else has run.
+
+        It sees the image as it is: without the image's own start, volumes, or a network.
+        Arguments, result and errors as for ``execute``.
+        """
+        ...
+
+    def saved(self, timeout: float) -> Iterator[bytes]:
+        """The image with all its layers, as ``docker save`` gives it: pieces of a tar archive.
+
+        Args:
+            timeout: seconds that the engine may take for any piece. The first one comes
+                late: engines gather the whole archive on their disk before.
+
+        Raises:
+            OSError: the engine did not give it in time, or not whole.
+            CheckSkippedError: its disk has no room for the archive.
+        """
         ...
 
 

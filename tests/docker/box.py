@@ -7,7 +7,6 @@ all the ways in which people do, and asks the same checks.
 from __future__ import annotations
 
 import io
-import os
 import shlex
 import subprocess
 import tarfile
@@ -181,17 +180,7 @@ class OpenSsh:
 def write_key(box_key: paramiko.PKey, folder: Path) -> Path:
     """The private key as a file that OpenSSH accepts."""
     file = folder / "id"
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-        from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415
-
-        signing = box_key._signing_key  # type: ignore[attr-defined]
-        from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
-
-        private = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(signing))
-        pem = private.private_bytes(
-            form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption()
-        )
-        out.write(pem.decode())
+    box_key.write_private_key_file(str(file))
     return file
 
 

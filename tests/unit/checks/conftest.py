@@ -31,11 +31,12 @@ from websockets.sync.server import ServerConnection, serve
 
 from imagekit.checks import ssh
 from imagekit.checks.notebook import Answer, Notebook
-from imagekit.checks.subject import Gpus, Health, Inside, Subject
+from imagekit.checks.subject import Gpus, Health, ImageConfig, Inside, Subject
 from imagekit.checks.vncauth import respond
 from imagekit.container import Secrets
 from imagekit.names import JUPYTER_PORT, SSH_PORT, VNC_PORT, WEB_PORT
 from imagekit.plan.model import Desktop, Locale, Os, Plan, Sshd, User
+from tests.unit.checks.sftpserver import MemorySftp
 
 LOG = logging.getLogger("tests.checks")
 LOG.addHandler(logging.NullHandler())
@@ -82,6 +83,8 @@ class FakeSsh:
     root_password: str = PASSWORD
     host_key: paramiko.PKey = HOST_KEY
     hang_ups: int = 0  # as an engine's proxy does before the service is up
+    sftp: str = ""  # what is wrong with it; see MemorySftp
+    files: dict[str, bytes] = field(default_factory=dict)
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     transports: list[paramiko.Transport] = field(default_factory=list)
 
@@ -102,6 +105,8 @@ class FakeSsh:
             transport = paramiko.Transport(connection)
             transport.set_log_channel("tests.checks")
             transport.add_server_key(self.host_key)
+            if self.sftp != "none":
+                transport.set_subsystem_handler("sftp", paramiko.SFTPServer, MemorySftp)
             transport.start_server(event=threading.Event(), server=_Session(self))
             self.transports.append(transport)
 
@@ -333,6 +338,7 @@ class FakeJupyter:
 
     token: str = JUPYTER_TOKEN
     text: str = "2|/opt/venv|zh_CN.UTF-8\n"
+    framework: str = ""  # what a cell prints that imports one
     terminal: str = "$ typed\r\nshown\r\n"
     starting: int = 0
     page: int = 200
@@ -375,7 +381,8 @@ class FakeJupyter:
         send("status", {"execution_state": "idle"}, {})
         if self.error:
             send("error", {"ename": "NameError", "evalue": self.error}, parent)
-        for piece in (self.text[:1], self.text[1:]):
+        text = self.framework if "ones" in request["content"]["code"] else self.text
+        for piece in (text[:1], text[1:]):
             send("stream", {"text": piece}, parent)
         send("status", {"execution_state": "idle"}, parent)
 
@@ -396,6 +403,9 @@ class FakeInside:
         default_factory=lambda: {"hostname": (0, "box\n"), "python3": (1, "refused")}
     )
     calls: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
+    config: ImageConfig = field(default_factory=lambda: ImageConfig("sha256:aa"))
+    afresh: tuple[int, str] = (0, "")
+    archive: bytes = b""
 
     def execute(
         self, argv: Sequence[str], user: str = "", timeout: float = 20.0
@@ -409,6 +419,19 @@ class FakeInside:
 
     def health(self) -> Health:
         return Health("healthy")
+
+    def image(self) -> ImageConfig:
+        return self.config
+
+    def execute_afresh(self, argv: Sequence[str], timeout: float = 20.0) -> tuple[int, str]:
+        assert timeout > 0
+        self.calls.append((tuple(argv), "afresh"))
+        return self.afresh
+
+    def saved(self, timeout: float) -> Iterator[bytes]:
+        assert timeout > 0
+        for start in range(0, len(self.archive), 1000):
+            yield self.archive[start : start + 1000]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
 from imagekit.checks.jupyter import check_jupyter
-from imagekit.plan.model import Python
+from imagekit.plan.model import Framework, Python
 from imagekit.wait import Deadline
 
 TOKEN = "x7Kq2mV9"
@@ -61,6 +61,22 @@ def test_fails(ask: Any, behaviour: dict[str, Any], message: str) -> None:
         ask(**behaviour)
     assert message in str(failed.value)
     assert TOKEN not in str(failed.value)
+
+
+FRAMEWORK = Framework("pytorch", "2.10.0")
+
+
+def test_a_kernel_computes_with_the_framework(subject: Any, plan: Any, jupyter_server: Any) -> None:
+    the_plan = replace(plan, jupyter=True, python=PYTHON, desktop=None, framework=FRAMEWORK)
+
+    def ask(said: str) -> Any:
+        at = jupyter_server(framework=said)
+        return check_jupyter(subject(the_plan=the_plan, jupyter_at=at), Deadline.after(5))
+
+    assert ask("a warning\n2.10.0|512.0\n")["framework"] == "pytorch 2.10.0"
+    for wrong in ("2.9.1|512.0\n", "2.10.0|nan\n", ""):
+        with pytest.raises(CheckFailedError, match=r"pytorch 2.10.0 and a product of matrices"):
+            ask(wrong)
 
 
 def test_a_server_that_does_not_come_up_fails(ask: Any) -> None:

@@ -26,7 +26,7 @@ def output(before: str = "", **changes: str) -> str:
 
 
 @pytest.fixture
-def ask(ssh_server: Any, subject: Any, plan: Any) -> Callable[..., Any]:
+def ask(ssh_server: Any, subject: Any, plan: Any, fake_inside: Any) -> Callable[..., Any]:
     """Ask with what a command, a login shell, a foreign client and fc-match give."""
 
     def run(
@@ -34,6 +34,7 @@ def ask(ssh_server: Any, subject: Any, plan: Any) -> Callable[..., Any]:
         login: str = output(),
         foreign: str = output(),
         font: str = "WenQuanYi Micro Hei\nen|zh-cn|zh-tw",
+        messages: tuple[int, str] = (0, "/usr/share/locale/zh_CN/LC_MESSAGES/xfce4-panel.mo\n"),
         **changes: Any,
     ) -> Any:
         def shell(text: str, env: dict[str, str]) -> tuple[int, str]:
@@ -44,7 +45,9 @@ def ask(ssh_server: Any, subject: Any, plan: Any) -> Callable[..., Any]:
 
         fake = ssh_server(run=shell)
         the_plan = replace(plan, **changes)
-        return check_locale(subject(ssh_at=fake.address, the_plan=the_plan), Deadline.after(5))
+        inside = fake_inside({"/usr/bin/python3": messages})
+        the_subject = subject(ssh_at=fake.address, the_plan=the_plan, inside=inside)
+        return check_locale(the_subject, Deadline.after(5))
 
     return run
 
@@ -55,6 +58,7 @@ def test_passes(ask: Any) -> None:
         "timezone": "Asia/Shanghai",
         "date": "CST +0800",
         "font": "WenQuanYi Micro Hei",
+        "messages": "/usr/share/locale/zh_CN/LC_MESSAGES/xfce4-panel.mo",
     }
 
 
@@ -83,11 +87,25 @@ def test_passes_without_a_desktop_and_its_fonts(ask: Any) -> None:
         ),
         ({"command": "bash: locale: command not found\n"}, "values in an ssh command; got exit"),
         ({"font": "DejaVu Sans\nen|fr"}, "a font for zh-cn; got .*DejaVu"),
+        ({"messages": (0, "\n")}, "the desktop's messages in zh_CN.UTF-8; got exit code 0"),
     ],
 )
 def test_fails(ask: Any, answers: dict[str, str], message: str) -> None:
     with pytest.raises(CheckFailedError, match=message):
         ask(**answers)
+
+
+def test_messages_are_due_only_where_they_are_kept(ask: Any, plan: Any) -> None:
+    for changes in (
+        {"desktop": None},
+        {"desktop": replace(plan.desktop, session="lxde")},
+        {"locale": replace(plan.locale, lang="C.UTF-8")},
+        {"locale": replace(plan.locale, lang="it_IT.UTF-8")},
+    ):
+        lang = changes.get("locale", plan.locale).lang
+        said = output(LANG=lang)
+        data = ask(said, said, font="Sans\nen|it|zh-cn", messages=(0, ""), **changes)
+        assert "messages" not in data
 
 
 def test_skipped_where_the_time_zone_is_unknown(ask: Any, plan: Any) -> None:

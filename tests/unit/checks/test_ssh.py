@@ -14,7 +14,7 @@ from imagekit.wait import Deadline
 
 def test_public_line_is_one_line_of_authorized_keys(key: Any) -> None:
     kind, data, _comment = ssh.public_line(key).split(" ")
-    assert kind == "ssh-ed25519"
+    assert kind == "ecdsa-sha2-nistp256"
     assert paramiko.PKey.from_type_string(kind, base64.b64decode(data)) == key
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from imagekit.checks import ssh
+from imagekit.checks import openssh, ssh
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
 from imagekit.checks.sshd import check_login, check_password, check_root
 from imagekit.plan.model import Sshd
@@ -32,6 +32,36 @@ def test_login_passes(ask: Any) -> None:
     assert data["user"] == "lab"
     assert data["banner"].startswith("SSH-2.0-")
     assert data["host_key"]["fingerprint"].startswith("SHA256:")
+    assert data["sftp"].startswith("中文文件 ")
+    assert data["clients"]["paramiko"]
+
+
+def test_login_passes_where_this_machine_has_no_openssh(
+    ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openssh.shutil, "which", lambda _: None)
+    assert ask(check_login)["clients"]["openssh"] == "not on this machine"
+
+
+def test_login_by_openssh_fails(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openssh, "version", lambda: "OpenSSH_9.9p1")
+    monkeypatch.setattr(openssh, "run", lambda *_: ssh.Output(7, "banner\nlab\n/home/lab\n"))
+    with pytest.raises(CheckFailedError, match=r"the name lab .* by OpenSSH's client; got 'banner"):
+        ask(check_login)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("none", "there and back by sftp; got no sftp: "),
+        ("refused", "there and back by sftp; got .*Permission denied"),
+        ("lost", "in the list of the home; got 0 others"),
+        ("changed", "the same 100000 bytes back by sftp; got 100000 others"),
+    ],
+)
+def test_sftp_fails(ask: Any, wrong: str, message: str) -> None:
+    with pytest.raises(CheckFailedError, match=message):
+        ask(check_login, sftp=wrong)
 
 
 @pytest.mark.parametrize(
