@@ -78,10 +78,17 @@ def needed(plans: Iterable[Plan]) -> int:
         if plan.locale.input_method:
             parts["input method", plan.os, plan.sshd, plan.desktop, plan.locale] = _INPUT_METHOD
         if plan.framework is not None:
-            cuda = plan.cuda.version.partition(".")[0] if plan.cuda else ""
-            size = _ENVIRONMENTS.get((plan.framework.name, cuda), 0)
+            size = environment(plan)
             parts["environment", plan.os, plan.cuda, plan.framework] = size * _COPIES
     return sum(parts.values())
+
+
+def environment(plan: Plan) -> int:
+    """Bytes that the plan's framework was measured to take with its CUDA; 0 for not measured."""
+    if plan.framework is None:
+        return 0
+    cuda = plan.cuda.version.partition(".")[0] if plan.cuda else ""
+    return _ENVIRONMENTS.get((plan.framework.name, cuda), 0)
 
 
 def _refusal(plans: Sequence[Plan], least: int, place: Disk) -> Message:

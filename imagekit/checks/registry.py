@@ -12,8 +12,11 @@ from imagekit.checks.framework import check_framework, check_framework_gpu
 from imagekit.checks.gpu import check_gpu
 from imagekit.checks.health import check_health
 from imagekit.checks.hostkeys import HOST_KEYS, check_host_keys
+from imagekit.checks.hygiene import check_hygiene
 from imagekit.checks.input import check_input
+from imagekit.checks.installs import check_installs
 from imagekit.checks.jupyter import check_jupyter
+from imagekit.checks.layers import check_layers
 from imagekit.checks.locale import check_locale
 from imagekit.checks.mirrors import check_mirrors
 from imagekit.checks.opengl import check_opengl
@@ -22,30 +25,36 @@ from imagekit.checks.restart import RESTART, check_restart
 from imagekit.checks.session import check_session
 from imagekit.checks.sshd import check_login, check_password, check_root
 from imagekit.checks.unhealthy import UNHEALTHY, check_unhealthy
+from imagekit.checks.user import check_user
 
 _SCREEN = "screen"
 """Where windows open, and what is typed goes to the one in front."""
 
 # The limits hold the wait for the service: a cold start on a busy machine with two
 # cores. A check of a service that is up takes two or three seconds at most, and one that
-# imports a framework, three times, as long as the disk takes to read gigabytes.
+# imports a framework, three times, as long as the disk takes to read gigabytes. For all
+# layers an engine writes the image to its disk once more, and reads it.
 CHECKS: tuple[Check, ...] = (
     Check("sshd", 60.0, check_login),
     Check("sshd-password", 60.0, check_password),
     Check("sshd-root", 60.0, check_root),
+    Check("user", 60.0, check_user),
     Check("locale", 60.0, check_locale),
     Check("vnc", 60.0, check_vnc, uses=_SCREEN),
     Check("web", 60.0, check_web),
     Check("session", 60.0, check_session, uses=_SCREEN),
     Check("opengl", 60.0, check_opengl),
     Check("input", 90.0, check_input, uses=_SCREEN),
-    Check("jupyter", 120.0, check_jupyter),
+    Check("jupyter", 300.0, check_jupyter),
     Check("environment", 120.0, check_environment),
     Check("framework", 300.0, check_framework),
     Check("framework-gpu", 300.0, check_framework_gpu),
     Check("cuda", 180.0, check_cuda),
     Check("conda", 120.0, check_conda),
     Check("mirrors", 60.0, check_mirrors),
+    Check("hygiene", 120.0, check_hygiene),
+    Check("installs", 300.0, check_installs, full=True),
+    Check("layers", 1800.0, check_layers, full=True),
     Check("gpu", 60.0, check_gpu),
     Check("health", 180.0, check_health),
 )

@@ -82,14 +82,15 @@ def test_it_is_that_release(built: Built, container: Container) -> None:
 
 
 def test_every_check_passes(built: Built, cli: Cli) -> None:
-    done = cli("test", built.profile, "--json", check=False)
+    done = cli("test", built.profile, "--full", "--json", check=False)
     checks = json.loads(done.stdout)["checks"]
     failed = {check["name"]: check["reason"] for check in checks if check["status"] == "failed"}
     assert failed == {}
     passed = {check["name"] for check in checks if check["status"] == "passed"}
     asked = {"sshd", "sshd-password", "sshd-root", "locale", "vnc", "web", "session", "opengl"}
     typed = {"input"} if has_pinyin(built.release) else set()
-    assert {*asked, *typed, "restart"} <= passed
+    image = {"user", "hygiene", "installs", "layers"}
+    assert {*asked, *typed, *image, "restart"} <= passed
 
 
 def test_the_first_process_collects_orphans(container: Container) -> None:

@@ -26,7 +26,20 @@ OTHER_PARTS = {"base", "packages", "user", "python", "files"}
 # Files of keys without a part of their own.
 OTHER_FILES = {"base", "browser", "graphics", "healthcheck", "mozilla"}
 # Checks that cut across features (their modules hold no feature's name).
-OTHER_CHECKS = {"restart", "gpu", "environment", "health", "input", "opengl", "page", "session"}
+OTHER_CHECKS = {
+    "environment",
+    "gpu",
+    "health",
+    "hygiene",
+    "input",
+    "installs",
+    "layers",
+    "opengl",
+    "page",
+    "restart",
+    "session",
+    "user",
+}
 
 
 @pytest.mark.parametrize("feature", FEATURES)
