@@ -8,7 +8,7 @@ fourteen that containers have unless told otherwise are Docker's
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -89,15 +89,16 @@ def check(subject: Subject, deadline: Deadline) -> Data:
 
     with suppress(TimeoutError):
         until(services_up, soon, pause=0.5)
-    processes: list[dict[str, Any]] = _look(subject, deadline)["processes"]
-    if problems := list(_problems(processes)):
+    own = _own(subject, deadline)
+    problems = list(_problems(own))
+    # Twice: a process may be seen on its way from root to the account.
+    if problems and (problems := _both(problems, _problems(_own(subject, deadline)))):
         raise CheckFailedError(
             "processes with no more rights than docs/hardening.md states",
             "; ".join(problems),
             _LOOK_AT,
         )
-    first = processes[0]
-    own = [process for process in processes if process["own"]]
+    first = own[0]
     return {
         "processes": len(own),
         "of_root": sorted({process["name"] for process in own if process["uid"] == 0}),
@@ -105,6 +106,19 @@ def check(subject: Subject, deadline: Deadline) -> Data:
         "no_new_privileges": first["no_new_privileges"],
         "seccomp": first["seccomp"] == "2",
     }
+
+
+def _own(subject: Subject, deadline: Deadline) -> list[dict[str, Any]]:
+    """The container's own processes, the first one first.
+
+    What the engine brings in, `docker exec` above all, begins as root with everything.
+    """
+    return [one for one in _look(subject, deadline)["processes"] if one["own"]]
+
+
+def _both(first: Iterable[str], second: Iterable[str]) -> list[str]:
+    again = set(second)
+    return [text for text in first if text in again]
 
 
 def _look(subject: Subject, deadline: Deadline) -> dict[str, Any]:

@@ -56,8 +56,22 @@ def test_passes(ask: Any) -> None:
 
 
 def test_what_is_executed_from_outside_is_not_listed(ask: Any) -> None:
-    data = ask(process(), process(pid=50, name="timeout", own=False))
+    starting = {"uid": 1000, "name": "runc:[2:INIT]"}
+    data = ask(process(), process(pid=50, own=False), process(pid=51, own=False, **starting))
     assert (data["processes"], data["of_root"]) == (1, ["tini"])
+
+
+def test_what_is_seen_once_is_on_its_way(subject: Any) -> None:
+    seen = [[process(), process(**{**USER, "effective": USUAL})], [process(), process(**USER)]]
+
+    class Inside:
+        def execute(self, *_: Any, **__: Any) -> tuple[int, str]:
+            said = {"processes": seen.pop(0) if len(seen) > 1 else seen[0], "waiting": False}
+            return 0, f"imagekit:{json.dumps(said)}\n"
+
+    seen.insert(0, [process()])  # for the wait
+    assert check(subject(inside=Inside()), Deadline.after(5))["processes"] == 2
+    assert len(seen) == 1
 
 
 def test_services_that_do_not_come_up_are_not_waited_for(
