@@ -1,229 +1,148 @@
-"""The desktop: the picture behind the WebSocket, and the ways in."""
+"""The desktop as a person uses it: a panel, a terminal, files; and a picture of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from imagekit.checks import vencrypt
-from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
-from imagekit.checks.front import SESSION, WEBSOCKET, LoginRefusedError, Session, log_in
-from imagekit.checks.rfb import (
-    NO_AUTHENTICATION,
-    VNC_AUTHENTICATION,
-    Client,
-    Frame,
-    RefusedError,
-    Screen,
-)
+from imagekit.checks.check import Attachment, CheckFailedError, Data, asking
+from imagekit.checks.entry import VNC_LOG, entered, wanted
+from imagekit.checks.picture import png
+from imagekit.checks.rfb import Frame
+from imagekit.checks.screen import LOG
 from imagekit.checks.subject import Subject
-from imagekit.checks.transport import TcpStream, UpgradeRefusedError, connect, websocket
-from imagekit.checks.web import Browser
-from imagekit.names import VNC_PORT, WEB_PORT
-from imagekit.plan.model import Desktop
+from imagekit.checks.windows import (
+    Look,
+    Window,
+    check_manager,
+    check_no_question,
+    close,
+    look,
+    open_program,
+)
 from imagekit.wait import Deadline, NotYetError, until
 
-WEB_LOG = "the container's log, lines of nginx and of the bridge"
-VNC_LOG = "the container's log, lines of Xtigervnc and of the desktop session"
 
-# Other than any password that generate_secrets makes: those have no 0 and no O.
-_WRONG_PASSWORD = "0O0O0O0O"  # noqa: S105 (what it says)
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Something that a person opens.
 
-_FEWEST_COLOURS = 16
-"""A screen on which nothing was drawn has one colour, or two (X's root weave)."""
+    Attributes:
+        what: as in "a terminal".
+        command: what the session's own launcher of it runs.
+    """
 
-_SERVER_ERROR = 500
-
-# Exits with 0 where somebody listens.
-_LISTENS = "import socket; socket.create_connection(('127.0.0.1', int(__import__('sys').argv[1])))"
+    what: str
+    command: tuple[str, ...]
 
 
-def check_vnc(subject: Subject, deadline: Deadline) -> Data:
-    """Only the right password opens the desktop, and something is drawn on it."""
+# XFCE's panel starts its launchers by exo-open (xfce4-settings' or exo-utils'
+# xfce4-terminal-emulator.desktop and xfce4-file-manager.desktop); those of the other panels are
+# in the image's /etc/imagekit/xdg. The minimal session has no file manager.
+PROGRAMS: dict[str, tuple[Program, ...]] = {
+    "xfce": (
+        Program("a terminal", ("exo-open", "--launch", "TerminalEmulator")),
+        Program("a file manager", ("exo-open", "--launch", "FileManager")),
+    ),
+    "lxde": (Program("a terminal", ("lxterminal",)), Program("a file manager", ("pcmanfm",))),
+    "lxqt": (Program("a terminal", ("qterminal",)), Program("a file manager", ("pcmanfm-qt",))),
+    "minimal": (Program("a terminal", ("x-terminal-emulator",)),),
+}
+
+SCREENSHOT = "desktop.png"
+
+_OPEN_SECONDS = 30.0
+"""From the disk, on a busy machine; else half a second."""
+
+_DRAWN_SECONDS = 2.5
+_DRAWN_PAUSE = 0.3
+
+
+def check_desktop(subject: Subject, deadline: Deadline) -> Data:
+    """There is a panel; a terminal and a file manager open, and nothing else does."""
     desktop = wanted(subject)
-    session = open_session(subject, deadline)
-    with client(subject, session, deadline) as viewer:
-        screen = _join(viewer, session)
-        size = f"{screen.width}x{screen.height}"
-        if size != desktop.geometry:
-            raise CheckFailedError(
-                f"a desktop of {desktop.geometry}", size, "the geometry that Xtigervnc gets"
-            )
-        frame = _await_picture(viewer, deadline)
-    _check_refusal(subject, deadline)
+    with asking("the desktop's windows", LOG):
+        before = _await_panel(subject, deadline)
+        with _opened(subject, PROGRAMS[desktop.session], deadline) as windows:
+            frame = _settled_picture(subject, deadline)
+            after = look(subject, deadline)
+        check_manager([before, after])
+        check_no_question(after.windows, subject)
+    panel = panel_of(before)
     return {
-        "width": frame.width,
-        "height": frame.height,
-        "colours": frame.colours(),
-        "name": screen.name,
-        "native": _check_native(subject, desktop, deadline),
+        "panel": panel.name if panel else "",
+        **{what.split()[-1]: window.name for what, window in windows.items()},
+        "screenshot": Attachment(SCREENSHOT, "image/png", png(frame)),
     }
 
 
-@contextmanager
-def entered(subject: Subject, deadline: Deadline) -> Iterator[Client]:
-    """A client that has logged in to the desktop and joined it, as the browser does."""
-    session = open_session(subject, deadline)
-    with client(subject, session, deadline) as viewer:
-        _join(viewer, session)
-        yield viewer
+def panel_of(seen: Look) -> Window | None:
+    """The panel that can be seen, the broadest when there are several."""
+    docks = [window for window in seen.windows if "DOCK" in window.kinds and window.mapped]
+    return max(docks, key=lambda window: window.width, default=None)
 
 
-def wanted(subject: Subject) -> Desktop:
-    """The plan's desktop.
+def _await_panel(subject: Subject, deadline: Deadline) -> Look:
+    """The first look in which a panel can be seen, kept by a window manager."""
 
-    Raises:
-        CheckSkippedError: the plan has none.
-    """
-    if subject.plan.desktop is None:
-        raise CheckSkippedError("the plan has no desktop")
-    return subject.plan.desktop
+    def attempt() -> Look:
+        seen = look(subject, deadline)
+        programs = ", ".join(seen.programs)
+        if not seen.manager:
+            raise NotYetError(f"no window manager that lives; programs {programs}")
+        if panel_of(seen) is None:
+            names = ", ".join(map(str, seen.windows)) or "no window at all"
+            raise NotYetError(f"{names}; programs {programs}")
+        return seen
 
-
-def open_session(subject: Subject, deadline: Deadline) -> Session:
-    """Log in with the generated password, as soon as the front is there.
-
-    Raises:
-        CheckFailedError: it is not in time, or does not take the password.
-    """
-    with asking(f"a session at {SESSION} with the generated password", WEB_LOG):
-        browser = Browser(subject.address(WEB_PORT), deadline)
-        browser.await_answer(SESSION)
-        return log_in(browser, subject.secrets.desktop_password)
+    with asking("a panel (a window of the type DOCK)", LOG):
+        return until(attempt, deadline, pause=0.5)
 
 
 @contextmanager
-def client(subject: Subject, session: Session, deadline: Deadline) -> Iterator[Client]:
-    """An RFB client over the WebSocket whose server has sent its banner.
-
-    The front is up before the X server: it then refuses the upgrade, or agrees and closes.
-    """
-
-    def attempt(address: tuple[str, int]) -> tuple[Client, ExitStack]:
-        with ExitStack() as opened:
-            try:
-                stream = opened.enter_context(
-                    websocket(address, WEBSOCKET, deadline, session.protocols)
+def _opened(
+    subject: Subject, programs: Sequence[Program], deadline: Deadline
+) -> Iterator[dict[str, Window]]:
+    """The windows of programs, which are closed again whatever happens."""
+    mark = f"imagekit-{secrets.token_hex(4)}"
+    came: list[Window] = []
+    found: dict[str, Window] = {}
+    try:
+        for program in programs:
+            # What is left serves to take the picture and to close the windows.
+            seconds = min(_OPEN_SECONDS, deadline.timeout() / 2)
+            opened = open_program(subject, program.command, mark, seconds, deadline)
+            came += opened.others
+            command = " ".join(program.command)
+            if opened.window is None:
+                others = ", ".join(map(str, opened.others)) or "no window"
+                raise CheckFailedError(
+                    f"{program.what} ({command}) that opens a window",
+                    f"{others} within {seconds:.0f} s; it said {opened.said!r}",
+                    f"`{command}` in the desktop's session",
                 )
-                viewer = Client(stream, deadline)
-                viewer.read_banner()
-            except (ConnectionError, EOFError) as error:
-                raise NotYetError(str(error)) from error
-            except UpgradeRefusedError as error:
-                if error.status < _SERVER_ERROR:
-                    raise
-                raise NotYetError(str(error)) from error
-            return viewer, opened.pop_all()
-
-    with asking(f"an RFB banner over the WebSocket {WEBSOCKET}", f"{WEB_LOG}; {VNC_LOG}"):
-        address = subject.address(WEB_PORT)
-        viewer, opened = until(lambda: attempt(address), deadline)
-    with opened:
-        yield viewer
+            check_no_question(opened.others, subject)
+            found[program.what] = opened.window
+        yield found
+    finally:
+        close(subject, mark, came, deadline)
 
 
-def _join(viewer: Client, session: Session) -> Screen:
-    _handshake(viewer)
-    with asking("the desktop with what the page was told", VNC_LOG):
-        viewer.authenticate(session.vnc)
-        return viewer.start()
+def _settled_picture(subject: Subject, deadline: Deadline) -> Frame:
+    """The screen when nothing changes on it any more, or after a while when something does."""
+    with entered(subject, deadline) as viewer, asking("a picture of the desktop", VNC_LOG):
+        last = viewer.read_frame()
 
+        def attempt() -> Frame:
+            nonlocal last
+            before, last = last, viewer.read_frame()
+            if last != before:
+                raise NotYetError("it changes")
+            return last
 
-def _handshake(viewer: Client) -> tuple[int, ...]:
-    with asking("RFB security types", VNC_LOG):
-        offered = viewer.handshake()
-    listed = ", ".join(map(str, offered))
-    if NO_AUTHENTICATION in offered:
-        raise CheckFailedError(
-            "a desktop that asks for a password",
-            f"an offer of no authentication (RFB security types {listed})",
-            "the -SecurityTypes that Xtigervnc gets",
-        )
-    if VNC_AUTHENTICATION not in offered:
-        raise CheckFailedError(
-            f"VNC authentication (RFB security type {VNC_AUTHENTICATION})",
-            f"security types {listed}",
-            "the -SecurityTypes that Xtigervnc gets",
-        )
-    return offered
-
-
-def _check_refusal(subject: Subject, deadline: Deadline) -> None:
-    """A wrong password is refused."""
-    with asking("a refusal of a wrong desktop password", WEB_LOG):
         try:
-            log_in(Browser(subject.address(WEB_PORT), deadline), _WRONG_PASSWORD)
-        except LoginRefusedError as refused:
-            if refused.status == 401:
-                return
-            raise
-    raise CheckFailedError(
-        "a refusal of a wrong desktop password", "a session", f"auth_basic of {SESSION} in nginx"
-    )
-
-
-def _await_picture(viewer: Client, deadline: Deadline) -> Frame:
-    """The first frame on which something is drawn."""
-
-    def attempt() -> Frame:
-        frame = viewer.read_frame()
-        if (colours := frame.colours()) < _FEWEST_COLOURS:
-            raise NotYetError(f"a screen of {colours} colour(s), on which nothing is drawn")
-        return frame
-
-    with asking("a picture of the desktop", VNC_LOG):
-        return until(attempt, deadline, pause=0.3)
-
-
-def _check_native(subject: Subject, desktop: Desktop, deadline: Deadline) -> str:
-    """The port of VNC's own viewers is as the plan says; how they get in."""
-    if desktop.vnc == "tls":
-        return _check_tls(subject, deadline)
-    if desktop.vnc == "password":
-        return _check_password(subject, deadline)
-    with asking(f"an answer about port {VNC_PORT} in the container"):
-        code, _ = subject.inside.execute(["python3", "-c", _LISTENS, str(VNC_PORT)])
-    if code == 0:
-        raise CheckFailedError(
-            f"nobody on port {VNC_PORT} (desktop.vnc is off)",
-            "a listener",
-            "the -rfbport that Xtigervnc gets",
-        )
-    return "off"
-
-
-def _check_tls(subject: Subject, deadline: Deadline) -> str:
-    address, user = subject.address(VNC_PORT), subject.plan.user.name
-    with asking(f"a login of {user} by VeNCrypt's X509Plain", f"{VNC_LOG}; PAM"):
-        offer = vencrypt.login(address, user, subject.secrets.password, deadline)
-        try:
-            vencrypt.login(address, user, _WRONG_PASSWORD, deadline)
-        except RefusedError:
-            pass
-        else:
-            raise CheckFailedError(
-                "a refusal of a wrong password over X509Plain", "a login", "/etc/pam.d/imagekit-vnc"
-            )
-    listed = {vencrypt.VENCRYPT, VNC_AUTHENTICATION}
-    subtypes = {vencrypt.X509_PLAIN, vencrypt.TLS_PLAIN, VNC_AUTHENTICATION}
-    if not set(offer.types) <= listed or not set(offer.subtypes) <= subtypes:
-        raise CheckFailedError(
-            "no security types for native viewers but those with TLS",
-            f"{offer.types}, and of VeNCrypt {offer.subtypes}",
-            "the -SecurityTypes that Xtigervnc gets",
-        )
-    return "tls"
-
-
-def _check_password(subject: Subject, deadline: Deadline) -> str:
-    with asking("a native viewer's login with the secret vnc_password", VNC_LOG):
-        connection = connect(subject.address(VNC_PORT), deadline)
-        with connection:
-            viewer = Client(TcpStream(connection), deadline)
-            offered = _handshake(viewer)
-            viewer.authenticate(subject.secrets.vnc_password)
-    if offered != (VNC_AUTHENTICATION,):
-        raise CheckFailedError(
-            "VNC authentication alone", f"{offered}", "the -SecurityTypes that Xtigervnc gets"
-        )
-    return "password"
+            return until(attempt, Deadline.after(_DRAWN_SECONDS), pause=_DRAWN_PAUSE)
+        except TimeoutError:  # a clock, or a cursor that blinks
+            return last

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from imagekit.checks import keyboard
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
-from imagekit.checks.desktop import entered, wanted
+from imagekit.checks.entry import entered, wanted
 from imagekit.checks.rfb import Client
 from imagekit.checks.screen import LOG, ask_session
 from imagekit.checks.subject import Subject

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from imagekit.checks.check import CheckFailedError, Data, asking
-from imagekit.checks.desktop import wanted
+from imagekit.checks.entry import wanted
 from imagekit.checks.screen import in_session
 from imagekit.checks.subject import Subject
 from imagekit.wait import Deadline

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 from collections.abc import Mapping, Sequence
 
 from cryptography import x509
 
 from imagekit.checks.check import CheckFailedError, Data, asking
-from imagekit.checks.desktop import VNC_LOG, WEB_LOG, client, open_session, wanted
+from imagekit.checks.entry import VNC_LOG, WEB_LOG, client, open_session, wanted
 from imagekit.checks.front import HEALTH, SESSION, WEBSOCKET, Session
+from imagekit.checks.rfb import Client
 from imagekit.checks.subject import Subject
 from imagekit.checks.transport import NO_HEADERS, UpgradeRefusedError, websocket
 from imagekit.checks.web import Answer, Browser, Page, is_listing
@@ -28,6 +30,8 @@ _SAFE = (
     ("referrer-policy", "no-referrer"),
     ("cache-control", "no-cache"),
 )
+_PAGE = "/opt/imagekit/web/htdocs/index.html"
+_CERTIFICATE = "/usr/lib/imagekit/certificate"
 _LOCATIONS = "/etc/imagekit/front/locations.conf"
 
 
@@ -46,6 +50,7 @@ def check_web(subject: Subject, deadline: Deadline) -> Data:
     session = open_session(subject, deadline)
     with client(subject, session, deadline) as viewer, asking("an RFB banner", VNC_LOG):
         banner = viewer.read_banner()
+    _check_secure_websocket(subject, session, deadline)
     _check_strangers(subject, session, deadline)
     return {"title": page.title, "modules": modules, "rfb": banner, "tls": names}
 
@@ -56,7 +61,9 @@ def _check_page(browser: Browser, answer: Answer) -> tuple[Page, int]:
         got = "a list of files" if is_listing(answer.text) else f"{answer.status}, {answer.type}"
         raise CheckFailedError("the desktop's page at / (200, text/html)", got, WEB_LOG)
     if not page.title:
-        raise CheckFailedError("a page at / with a title", "none", "the page's own file")
+        raise CheckFailedError("a page at / with a title", "none", _PAGE)
+    if not page.asks:
+        raise CheckFailedError("a page at / with a login", "no field for a password", _PAGE)
     for name, part in _SAFE:
         if part not in (value := answer.headers.get(name, "")).lower():
             got = value or "no such header"
@@ -65,7 +72,7 @@ def _check_page(browser: Browser, answer: Answer) -> tuple[Page, int]:
         modules = browser.load_modules("/", page.modules)
     if RFB_MODULE not in modules:
         got = f"{len(modules)} other modules"
-        raise CheckFailedError(f"a page at / that loads {RFB_MODULE}", got, "the page's own file")
+        raise CheckFailedError(f"a page at / that loads {RFB_MODULE}", got, _PAGE)
     for folder in _LISTABLE:
         with asking(f"{folder} without a list of files", WEB_LOG):
             listing = browser.get(folder)
@@ -100,9 +107,17 @@ def _check_tls(subject: Subject, deadline: Deadline) -> list[str]:
         raise CheckFailedError(
             f"a certificate that names {', '.join(sorted(missing))}",
             f"one for {', '.join(named) or 'nobody'}",
-            "/usr/lib/imagekit/certificate",
+            _CERTIFICATE,
         )
+    if (end := _end(certificate)) < datetime.datetime.now(datetime.timezone.utc):
+        raise CheckFailedError("a certificate that is good today", f"one until {end}", _CERTIFICATE)
     return named
+
+
+def _end(certificate: x509.Certificate) -> datetime.datetime:
+    """In UTC; ``not_valid_after_utc`` is there since cryptography 42."""
+    aware = getattr(certificate, "not_valid_after_utc", None)
+    return aware or certificate.not_valid_after.replace(tzinfo=datetime.timezone.utc)
 
 
 def _names(certificate: x509.Certificate) -> list[str]:
@@ -113,6 +128,16 @@ def _names(certificate: x509.Certificate) -> list[str]:
     names = extension.value.get_values_for_type(x509.DNSName)
     addresses = extension.value.get_values_for_type(x509.IPAddress)
     return [*names, *(str(ipaddress.ip_interface(address).ip) for address in addresses)]
+
+
+def _check_secure_websocket(subject: Subject, session: Session, deadline: Deadline) -> None:
+    """A page that came by https may open no WebSocket but one over TLS."""
+    address = subject.address(WEB_PORT)
+    with (
+        asking(f"an RFB banner over the WebSocket {WEBSOCKET} with TLS", f"{WEB_LOG}; {VNC_LOG}"),
+        websocket(address, WEBSOCKET, deadline, session.protocols, tls=True) as stream,
+    ):
+        Client(stream, deadline).read_banner()
 
 
 def _check_strangers(subject: Subject, session: Session, deadline: Deadline) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from imagekit.checks.browser import check_browser
 from imagekit.checks.check import Check
+from imagekit.checks.clipboard import check_clipboard
 from imagekit.checks.conda import check_conda
 from imagekit.checks.cuda import check_cuda
-from imagekit.checks.desktop import check_vnc
+from imagekit.checks.desktop import check_desktop
 from imagekit.checks.disruption import Disruption
 from imagekit.checks.environment import check_environment
 from imagekit.checks.framework import check_framework, check_framework_gpu
@@ -21,11 +23,13 @@ from imagekit.checks.locale import check_locale
 from imagekit.checks.mirrors import check_mirrors
 from imagekit.checks.opengl import check_opengl
 from imagekit.checks.page import check_web
+from imagekit.checks.resize import check_resize
 from imagekit.checks.restart import RESTART, check_restart
 from imagekit.checks.session import check_session
 from imagekit.checks.sshd import check_login, check_password, check_root
 from imagekit.checks.unhealthy import UNHEALTHY, check_unhealthy
 from imagekit.checks.user import check_user
+from imagekit.checks.vnc import check_vnc
 
 _SCREEN = "screen"
 """Where windows open, and what is typed goes to the one in front."""
@@ -40,11 +44,16 @@ CHECKS: tuple[Check, ...] = (
     Check("sshd-root", 60.0, check_root),
     Check("user", 60.0, check_user),
     Check("locale", 60.0, check_locale),
-    Check("vnc", 60.0, check_vnc, uses=_SCREEN),
     Check("web", 60.0, check_web),
-    Check("session", 60.0, check_session, uses=_SCREEN),
-    Check("opengl", 60.0, check_opengl),
+    # In this order, so that nothing waits for the session to be as old as the last one needs it.
+    Check("vnc", 60.0, check_vnc, uses=_SCREEN),
+    Check("resize", 60.0, check_resize, uses=_SCREEN),
+    Check("clipboard", 60.0, check_clipboard, uses=_SCREEN),
     Check("input", 90.0, check_input, uses=_SCREEN),
+    Check("desktop", 90.0, check_desktop, uses=_SCREEN),
+    Check("session", 60.0, check_session, uses=_SCREEN),
+    Check("browser", 120.0, check_browser, full=True, uses=_SCREEN),
+    Check("opengl", 60.0, check_opengl),
     Check("jupyter", 300.0, check_jupyter),
     Check("environment", 120.0, check_environment),
     Check("framework", 300.0, check_framework),

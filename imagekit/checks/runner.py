@@ -46,12 +46,14 @@ class Options:
         require: names of checks that fail where they would be skipped.
         gpus: ``""`` for none, ``"all"``, or GPU UUIDs separated by commas. What the
             engine cannot give makes the check ``gpu`` skipped, with the engine's reason.
+        also: names of checks that are asked beside the set.
     """
 
     only: tuple[str, ...] = ()
     full: bool = False
     require: tuple[str, ...] = ()
     gpus: str = ""
+    also: tuple[str, ...] = ()
 
 
 def run_checks(
@@ -107,7 +109,7 @@ def select(options: Options) -> frozenset[str]:
     Raises:
         InputError: there is no such check, or one is required that is not asked.
     """
-    unknown = sorted({*options.only, *options.require} - frozenset(NAMES))
+    unknown = sorted({*options.only, *options.also, *options.require} - frozenset(NAMES))
     messages = [
         Message("", f"there is no check {name!r}", f"the checks are {', '.join(NAMES)}")
         for name in unknown
@@ -115,6 +117,7 @@ def select(options: Options) -> frozenset[str]:
     everything = frozenset(NAMES)
     usual = frozenset(check.name for check in CHECKS if not check.full)
     wanted = frozenset(options.only) or (everything if options.full else usual)
+    wanted |= frozenset(options.also)
     if not messages:
         messages = [
             Message("", f"the check {name!r} is required, but not asked", "--full asks it")

@@ -12,6 +12,9 @@ from imagekit.wait import Deadline, NotYetError, until
 
 LOG = "the container's log, lines of the desktop session"
 
+PYTHON = "/usr/bin/python3"
+"""The image's own; a virtual environment's may be another."""
+
 # Of each session the program that draws last, by its name in /proc/PID/comm.
 _PANELS = {"xfce": "xfce4-panel", "lxde": "lxpanel", "lxqt": "lxqt-panel", "minimal": "icewm"}
 
@@ -31,7 +34,14 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
     environment = {name: value for name, _, value in pairs}
     if b"DISPLAY" in environment and b"DBUS_SESSION_BUS_ADDRESS" in environment:
         os.execvpe(command[0], command, environment)
-sys.exit(f"imagekit: no {panel} in a session")
+mine = set()
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        if os.stat(f"/proc/{pid}").st_uid == os.getuid() and int(pid) != os.getpid():
+            mine.add(open(f"/proc/{pid}/comm").read().strip())
+    except OSError:
+        continue
+sys.exit(f"imagekit: no {panel} but {' '.join(sorted(mine)) or 'nothing'}")
 """
 _NO_PANEL = "imagekit: no "
 
@@ -51,20 +61,20 @@ def in_session(subject: Subject, argv: Sequence[str], deadline: Deadline) -> tup
     """
     desktop = subject.plan.desktop
     panel = _PANELS[desktop.session] if desktop else ""
-    command = ("/usr/bin/python3", "-c", _ENTER, panel, *argv)
+    command = (PYTHON, "-c", _ENTER, panel, *argv)
 
     def attempt() -> tuple[int, str]:
         code, text = subject.inside.execute(
             command, user=subject.plan.user.name, timeout=deadline.timeout()
         )
         if code == 1 and text.startswith(_NO_PANEL):
-            raise NotYetError(text.strip())
+            raise NotYetError(text.strip().partition(" ")[2])
         return code, text
 
     try:
         return until(attempt, deadline, pause=0.3)
     except TimeoutError as error:
-        raise CheckFailedError(f"a session with {panel}", str(error), LOG) from error
+        raise CheckFailedError(f"a session with its panel, {panel}", str(error), LOG) from error
 
 
 def ask_session(subject: Subject, script: str, deadline: Deadline, *arguments: str) -> Any:
@@ -73,8 +83,16 @@ def ask_session(subject: Subject, script: str, deadline: Deadline, *arguments: s
     Raises:
         CheckFailedError: it ended otherwise.
     """
-    argv = ("/usr/bin/python3", "-c", script, *arguments)
-    code, text = in_session(subject, argv, deadline)
+    return answered(in_session(subject, (PYTHON, "-c", script, *arguments), deadline))
+
+
+def answered(ended: tuple[int, str]) -> Any:
+    """The answer of a script that ended with a code and printed a text.
+
+    Raises:
+        CheckFailedError: there is none.
+    """
+    code, text = ended
     _, found, answer = text.partition(_MARK)
     if code != 0 or not found:
         said = text.strip()[-300:]

@@ -143,14 +143,16 @@ class WebSocketStream:
 
 
 @contextmanager
-def websocket(
+def websocket(  # noqa: PLR0913 (a request's parts)
     address: tuple[str, int],
     path: str,
     deadline: Deadline,
     protocols: Sequence[str] = ("binary",),
     headers: Mapping[str, str] = NO_HEADERS,
+    *,
+    tls: bool = False,
 ) -> Iterator[WebSocketStream]:
-    """A WebSocket to ``ws://address/path`` (RFC 6455, section 4.1).
+    """A WebSocket to ``ws://address/path`` (RFC 6455, section 4.1), or ``wss``.
 
     Args:
         address: host name and port.
@@ -159,42 +161,57 @@ def websocket(
         protocols: the subprotocols that are offered; ``binary`` is websockify's stream of
             bytes (https://github.com/novnc/websockify/wiki/Binary-data).
         headers: more headers of the request, such as ``Origin``.
+        tls: over TLS, with any certificate.
 
     Raises:
         OSError: there is no way to the address.
         UpgradeRefusedError: the server answered with a status of another kind.
         AnswerError: the server did not agree to the upgrade.
     """
-    from websockets.exceptions import (  # noqa: PLC0415 (slow import)
-        ConnectionClosed,
-        InvalidHandshake,
-        InvalidMessage,
-        InvalidStatus,
-    )
     from websockets.sync.client import connect as upgrade  # noqa: PLC0415 (slow import)
     from websockets.typing import Subprotocol  # noqa: PLC0415
 
     host, port = address
     connection = connect(address, deadline)
     try:
+        if tls:
+            connection.settimeout(deadline.timeout())
+            connection = unverified().wrap_socket(connection)
         # A socket of our own, because a proxy of the environment must not be used here.
-        with upgrade(
-            f"ws://{host}:{port}{path}",
-            sock=connection,
-            subprotocols=[Subprotocol(name) for name in protocols],
-            additional_headers=dict(headers),
-            compression=None,
-            open_timeout=deadline.timeout(),
-            close_timeout=1,
-            max_size=_LARGEST_MESSAGE,
-            logger=_QUIET,
-        ) as client:
+        with (
+            _refusals(path),
+            upgrade(
+                f"ws://{host}:{port}{path}",
+                sock=connection,
+                subprotocols=[Subprotocol(name) for name in protocols],
+                additional_headers=dict(headers),
+                compression=None,
+                open_timeout=deadline.timeout(),
+                close_timeout=1,
+                max_size=_LARGEST_MESSAGE,
+                logger=_QUIET,
+            ) as client,
+        ):
             yield WebSocketStream(client)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _refusals(path: str) -> Iterator[None]:
+    """What the library says of an upgrade, in our own words."""
+    from websockets.exceptions import (  # noqa: PLC0415 (slow import)
+        ConnectionClosed,
+        InvalidHandshake,
+        InvalidMessage,
+        InvalidStatus,
+    )
+
+    try:
+        yield
     except (ConnectionClosed, InvalidMessage) as error:
         raise ConnectionResetError(f"no WebSocket at {path}: {error}") from error
     except InvalidStatus as error:
         raise UpgradeRefusedError(path, error.response.status_code) from error
     except InvalidHandshake as error:
         raise AnswerError(f"no WebSocket at {path}: {error}") from error
-    finally:
-        connection.close()

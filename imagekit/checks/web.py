@@ -149,10 +149,11 @@ class Browser:
 
 
 class Page(HTMLParser):
-    """A page's title and the modules that it loads.
+    """A page's title, its login and the modules that it loads.
 
     Attributes:
         title: the title's text, stripped.
+        asks: whether it has a field for a password.
         modules: the ``src`` of its module scripts and what its inline ones import.
     """
 
@@ -160,6 +161,7 @@ class Page(HTMLParser):
         super().__init__()
         self._inside = ""
         self.title = ""
+        self.asks = False
         self.modules: frozenset[str] = frozenset()
         self.feed(text)
         self.close()
@@ -168,6 +170,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """See ``HTMLParser``."""
         values = dict(attrs)
+        self.asks |= tag == "input" and values.get("type") == "password"
         is_module = tag == "script" and values.get("type") == "module"
         self._inside = tag if tag == "title" or is_module else ""
         if is_module and (source := values.get("src")):

@@ -16,6 +16,7 @@ from imagekit.plan.resolve import resolve
 @click.option("--image", metavar="REF", default="", help="Test this image instead.")
 @click.option("--only", metavar="CHECK", multiple=True, help="Only this check; may be repeated.")
 @click.option("--full", is_flag=True, help="Also what takes minutes: restart, installs, …")
+@click.option("--browser", is_flag=True, help="Also open the desktop in a real Chromium.")
 @click.option("--require", metavar="CHECK", multiple=True, help="Fail where it is skipped.")
 @click.option("--gpus", metavar="all|UUID,…", default="", help="Give the container these GPUs.")
 @set_option
@@ -27,6 +28,7 @@ def command(
     image: str,
     only: tuple[str, ...],
     full: bool,
+    browser: bool,
     require: tuple[str, ...],
     gpus: str,
     overrides: tuple[str, ...],
@@ -51,7 +53,7 @@ def command(
     from imagekit.checks.runner import Options, run_checks, select  # noqa: PLC0415
     from imagekit.engine.connection import connect  # noqa: PLC0415
 
-    options = Options(only, full, require, gpus)
+    options = Options(only, full, require, gpus, ("browser",) if browser else ())
     select(options)
     engine = connect(address)
     with progress.show(style, profile_ or image) as on_event:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit.checks.desktop import entered
+from imagekit.checks.entry import entered
 from imagekit.engine.connection import Engine
 from imagekit.wait import Deadline, NotYetError, until
 from tests.docker.box import SECONDS, Box, OpenSsh, created, started, write_key

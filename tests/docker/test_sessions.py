@@ -38,7 +38,7 @@ TITLES = """for window in $(xprop -root _NET_CLIENT_LIST | grep -o '0x[0-9a-f]*'
     xprop -id $window WM_CLASS _NET_WM_NAME | tr '\\n' ' '
     echo
 done"""
-ASKED = ("sshd", "vnc", "session", "input", "opengl")
+ASKED = ("sshd", "vnc", "resize", "clipboard", "input", "desktop", "session", "opengl")
 
 
 @pytest.fixture(scope="module", params=SESSIONS)
@@ -68,6 +68,8 @@ def test_people_can_get_in_see_type_and_draw(built: str, cli: Cli) -> None:
     assert {name for name, check in checks.items() if check["status"] == "passed"} == set(ASKED)
     assert "llvmpipe" in checks["opengl"]["data"]["renderer"]
     assert checks["input"]["data"]["text"] in {"你好", "中文"}
+    picture = checks["desktop"]["data"]["screenshot"]
+    assert (picture["file"], picture["bytes"] > 5000) == ("desktop.png", True), "not a blank one"
 
 
 def test_firefox_begins_with_an_empty_page_and_no_question(built: str, engine: Engine) -> None:

@@ -12,7 +12,7 @@ from imagekit.context import DOCKERFILE, Context, ContextFile
 from imagekit.engine import buildkit
 from imagekit.engine.connection import Engine
 from imagekit.plan.model import Plan
-from tests.docker.support import PROFILE, Cli
+from tests.docker.support import PROFILE, REQUIRED, Cli
 
 START = "/usr/lib/imagekit/start.d"
 FRONT = "/etc/imagekit/front"
@@ -92,11 +92,20 @@ def test_every_check_passes_or_says_why_not(report: dict[str, object], plan: Pla
     assert failed == {}
     skipped = {name for name, check in checks.items() if check["status"] == "skipped"}
     # What the profile does not have, and what the machine may not have.
-    assert skipped == {"framework", "framework-gpu", "cuda", "jupyter", "conda", "mirrors", "gpu"}
+    if "browser" in skipped:
+        assert "browser" not in REQUIRED
+    assert skipped - {"browser"} == {
+        "framework",
+        "framework-gpu",
+        "cuda",
+        "jupyter",
+        "conda",
+        "mirrors",
+        "gpu",
+    }
     assert all(checks[name]["reason"] for name in skipped)
-    assert {"sshd", "sshd-password", "vnc", "web", "locale", "environment", "restart"} <= set(
-        checks
-    )
+    asked = {"sshd", "sshd-password", "vnc", "web", "locale", "environment", "restart", "browser"}
+    assert asked <= set(checks)
     assert report["profile"] == PROFILE
     assert report["plan"] == plan.digest
 

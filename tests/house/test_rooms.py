@@ -27,6 +27,8 @@ OTHER_PARTS = {"base", "packages", "user", "python", "files"}
 OTHER_FILES = {"base", "browser", "graphics", "healthcheck", "mozilla"}
 # Checks that cut across features (their modules hold no feature's name).
 OTHER_CHECKS = {
+    "browser",
+    "clipboard",
     "environment",
     "gpu",
     "health",
@@ -36,9 +38,11 @@ OTHER_CHECKS = {
     "layers",
     "opengl",
     "page",
+    "resize",
     "restart",
     "session",
     "user",
+    "vnc",
 }
 
 

@@ -1,17 +1,12 @@
-"""Small scripted servers on loopback: ssh, and the desktop (HTTP, WebSocket, RFB) in one."""
+"""Small scripted servers on loopback: ssh and Jupyter; the desktop is in ``fakedesktop``."""
 
 from __future__ import annotations
 
-import base64
-import datetime
 import http
-import ipaddress
 import json
 import logging
-import os
 import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -21,21 +16,22 @@ from typing import Any
 
 import paramiko
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from imagekit.checks import ssh
 from imagekit.checks.notebook import Answer, Notebook
 from imagekit.checks.subject import Gpus, Health, ImageConfig, Inside, Subject
-from imagekit.checks.vncauth import respond
 from imagekit.container import Secrets
 from imagekit.names import JUPYTER_PORT, SSH_PORT, VNC_PORT, WEB_PORT
 from imagekit.plan.model import Desktop, Locale, Os, Plan, Sshd, User
+from tests.unit.checks.fakedesktop import (
+    DESKTOP_PASSWORD,
+    FakeDesktop,
+    both_listener,
+    server_context,
+)
 from tests.unit.checks.sftpserver import MemorySftp
 
 LOG = logging.getLogger("tests.checks")
@@ -43,30 +39,9 @@ LOG.addHandler(logging.NullHandler())
 LOG.propagate = False
 
 PASSWORD = "correct-horse-17"
-DESKTOP_PASSWORD = "Batt3ry5 Stapl3 密码"
 ROOT_PASSWORD = "root-pass"
 JUPYTER_TOKEN = "x7Kq2mV9"
 HOST_KEY = paramiko.ECDSAKey.generate()
-
-TOKEN = "a-token_" * 5
-# As nginx sends them with each page.
-SAFE = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
-
-PAGES: dict[str, tuple[int, str, str]] = {
-    "/": (
-        200,
-        "text/html; charset=utf-8",
-        """<!doctype html><title> Our desktop </title>
-        <script type="module">import RFB from "/novnc/core/rfb.js";</script>""",
-    ),
-    "/novnc/core/rfb.js": (200, "text/javascript", 'import * as Log from "./util/logging.js";'),
-    "/novnc/core/util/logging.js": (200, "application/javascript", "export function Info() {}"),
-}
 
 
 @dataclass
@@ -179,160 +154,6 @@ class _Session(paramiko.ServerInterface):
 
 
 @dataclass
-class FakeDesktop:
-    """A front: pages, sessions and TLS on one port, and a WebSocket that speaks RFB."""
-
-    types: tuple[int, ...] = (2,)
-    password: str = DESKTOP_PASSWORD
-    any_password: bool = False
-    anyone: bool = False
-    any_origin: bool = False
-    healthy: bool = True
-    vnc: str = "vncpage1"
-    names: tuple[str, ...] = ("localhost", "box")
-    width: int = 64
-    height: int = 32
-    blank: bool = False
-    broken_upgrades: int = 0
-    headers: dict[str, str] = field(default_factory=lambda: dict(SAFE))
-    pages: dict[str, tuple[int, str, str]] = field(default_factory=lambda: dict(PAGES))
-
-    def page(self, _connection: ServerConnection, request: Request) -> Response | None:
-        if request.path == "/websockify":
-            return None if self.lets_in(request) else self.answer(403)
-        if request.path == "/session":
-            return self.session(request)
-        if request.path == "/healthz":
-            return self.answer(200 if self.healthy else 503)
-        status, kind, text = self.pages.get(request.path, (404, "text/plain", "not found"))
-        return self.answer(status, kind, text)
-
-    def lets_in(self, request: Request) -> bool:
-        origin = request.headers.get("Origin", "")
-        offered = request.headers.get("Sec-WebSocket-Protocol", "")
-        known = f"imagekit.{TOKEN}" in offered.split(", ") or self.anyone
-        return known and (not origin or self.any_origin)
-
-    def session(self, request: Request) -> Response:
-        pair = base64.b64encode(f"desktop:{self.password}".encode()).decode()
-        given = request.headers.get("Authorization", "")
-        if given == f"Basic {pair}" or (given and self.any_password):
-            return self.answer(
-                200, "application/json", f'{{"token": "{TOKEN}", "vnc": "vncpage1"}}'
-            )
-        return self.answer(401)
-
-    def answer(self, status: int, kind: str = "text/plain", text: str = "") -> Response:
-        body = text.encode()
-        own = {"Content-Type": kind, "Content-Length": str(len(body))}
-        phrase = http.HTTPStatus(status).phrase
-        return Response(status, phrase, Headers({**self.headers, **own}), body)
-
-    def websocket(self, connection: ServerConnection) -> None:
-        if self.broken_upgrades > 0:  # as websockify before the X server is up
-            self.broken_upgrades -= 1
-            return
-        try:
-            messages = iter(connection)
-            self.speak(connection.send, lambda: bytes(next(messages)))
-        except (ConnectionClosed, StopIteration):
-            return
-
-    def speak(self, send: Callable[[bytes], object], receive: Callable[[], bytes]) -> None:
-        """RFB, as far as the client goes; every message of the client comes in one piece."""
-        send(b"RFB 003.008\n")
-        assert receive() == b"RFB 003.008\n"
-        send(bytes([len(self.types), *self.types]))
-        if receive() == b"\x02":
-            challenge = os.urandom(16)
-            send(challenge)
-            if receive() != respond(self.vnc, challenge):
-                reason = b"Authentication failed"
-                send(struct.pack("!II", 1, len(reason)) + reason)
-                return
-        send(struct.pack("!I", 0))
-        receive()
-        name = "桌面".encode()
-        send(struct.pack("!HH16xI", self.width, self.height, len(name)) + name)
-        while message := receive():
-            if message[0] == 3:
-                self.picture(send)
-
-    def picture(self, send: Callable[[bytes], object]) -> None:
-        """Two rectangles after a bell and some clipboard, in uneven pieces."""
-        send(b"\x02" + struct.pack("!BxxxI", 3, 4) + b"text")
-        half = self.height // 2
-        out = bytearray(struct.pack("!BxH", 0, 2))
-        for top, rows in ((0, half), (half, self.height - half)):
-            out += struct.pack("!HHHHi", 0, top, self.width, rows, 0)
-            for y in range(top, top + rows):
-                for x in range(self.width):
-                    colour = 0 if self.blank else (x << 8) | y
-                    out += struct.pack("<I", 0xFF000000 | colour)
-        send(bytes(out[:7]))
-        send(bytes(out[7:]))
-
-
-class BothListener(socket.socket):
-    """A listener that speaks TLS with whoever begins so, and leaves all others as they are."""
-
-    context: ssl.SSLContext
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        connection, peer = super().accept()
-        connection.settimeout(5)
-        try:
-            if connection.recv(1, socket.MSG_PEEK) == b"\x16":
-                connection = self.context.wrap_socket(connection, server_side=True)
-        except OSError:  # a client that changed its mind
-            return connection, peer
-        connection.settimeout(None)
-        return connection, peer
-
-
-def both_listener(names: Sequence[str], folder: Path) -> BothListener:
-    """On loopback, with a certificate for names, 127.0.0.1 and ::1."""
-    listener = BothListener(socket.AF_INET, socket.SOCK_STREAM)
-    listener.context = server_context(names, folder)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    return listener
-
-
-def server_context(names: Sequence[str], folder: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(self_signed(names, folder))
-    return context
-
-
-def self_signed(names: Sequence[str], folder: Path) -> Path:
-    """A key and its certificate, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "fake")])
-    addresses = [x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")]
-    now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (
-        x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([*map(x509.DNSName, names), *addresses]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "both.pem"
-    file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return file
-
-
-@dataclass
 class FakeJupyter:
     """A Jupyter Server; websockets serves GET alone, so the rest comes by a patch."""
 
@@ -400,7 +221,7 @@ class FakeInside:
     """A container seen through its engine; ``answers`` maps the command's name."""
 
     answers: dict[str, tuple[int, str]] = field(
-        default_factory=lambda: {"hostname": (0, "box\n"), "python3": (1, "refused")}
+        default_factory=lambda: {"hostname": (0, "box\n"), "/usr/bin/python3": (0, "[]\n")}
     )
     calls: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
     config: ImageConfig = field(default_factory=lambda: ImageConfig("sha256:aa"))
@@ -493,7 +314,7 @@ def desktop_server(tmp_path: Path) -> Iterator[Callable[[FakeDesktop], tuple[str
         def start(fake: FakeDesktop) -> tuple[str, int]:
             server = serve(
                 fake.websocket,
-                sock=both_listener(fake.names, tmp_path),
+                sock=both_listener(fake.names, tmp_path, fake.days),
                 process_request=fake.page,
                 subprotocols=["binary"],  # type: ignore[list-item]
                 compression=None,

@@ -8,6 +8,7 @@ from imagekit.checks.page import check_web
 from imagekit.checks.subject import Subject
 from imagekit.wait import Deadline
 
+FIELD = '<input type="password">'
 LISTING = (200, "text/html", "<title>Directory listing for /novnc/</title><li>core/")
 
 
@@ -46,7 +47,8 @@ def test_web_passes(ask: Any) -> None:
         ({"/": (200, "text/plain", "hello")}, "text/plain"),
         ({"/": LISTING}, "got a list of files"),
         ({"/": (200, "text/html", "<title></title>")}, "with a title"),
-        ({"/": (200, "text/html", "<title>x</title>")}, "loads /novnc/core/rfb.js"),
+        ({"/": (200, "text/html", "<title>x</title>")}, "no field for a password"),
+        ({"/": (200, "text/html", f"<title>x</title>{FIELD}")}, "loads /novnc/core/rfb.js"),
         ({"/novnc/core/rfb.js": (404, "text/html", "")}, "404 and text/html for the module"),
         ({"/novnc/core/rfb.js": (200, "text/plain", "")}, "200 and text/plain"),
         ({"/novnc/core/util/logging.js": (404, "text/html", "")}, "wanted by /novnc/core/rfb.js"),
@@ -66,6 +68,7 @@ def test_web_fails(ask: Any, changes: dict[str, Any], message: str) -> None:
         ({"headers": {"X-Content-Type-Options": "x"}}, "x-content-type-options with nosniff"),
         ({"headers": {"Cache-Control": "max-age=9"}}, "cache-control with no-cache; got max-age=9"),
         ({"names": ("localhost",)}, "a certificate that names box"),
+        ({"days": -2}, "a certificate that is good today; got one until 20"),
         ({"anyone": True}, r"refusal \(403\) of the WebSocket without a session; got an open one"),
         ({"any_origin": True}, "WebSocket from another site's page; got an open one"),
         ({"password": "another"}, "the front answers a password with 401"),

@@ -11,7 +11,7 @@ from imagekit.checks.check import Check, CheckFailedError
 from imagekit.checks.disruption import Disruption
 from imagekit.checks.registry import CHECKS, DISRUPTIONS, NAMES
 from imagekit.checks.report import Result
-from imagekit.checks.runner import Options, run_checks
+from imagekit.checks.runner import Options, run_checks, select
 from imagekit.checks.subject import Gpus, State
 from imagekit.container import ContainerSpec, Secrets
 from imagekit.engine.connection import Engine
@@ -221,3 +221,12 @@ def test_what_takes_long_is_not_asked_again(
     run_checks(image, "demo", Options(full=True))
     run_checks(image, "demo", Options(only=("restart",)))
     assert asked == [["one"], ["one"]]
+
+
+def test_one_more_is_asked_beside_the_usual_ones() -> None:
+    usual = select(Options())
+    assert "browser" not in usual
+    assert select(Options(also=("browser",))) == usual | {"browser"}
+    assert select(Options(only=("vnc",), also=("browser",))) == {"vnc", "browser"}
+    with pytest.raises(InputError, match="there is no check 'brauser'"):
+        select(Options(also=("brauser",)))

@@ -105,6 +105,12 @@ def test_everything_is_asked_and_must_not_be_skipped(run_cli: RunCli, asked: Ask
     assert calls == [("x", runner.Options(full=True, require=("gpu", "restart")))]
 
 
+def test_a_browser_is_asked_beside_the_rest(run_cli: RunCli, asked: Asked) -> None:
+    calls = asked(PASSED)
+    run_cli("test", "--image", "x", "--browser", "--require", "browser")
+    assert calls == [("x", runner.Options(require=("browser",), also=("browser",)))]
+
+
 def test_what_is_not_asked_cannot_be_required(run_cli: RunCli, asked: Asked) -> None:
     calls = asked(PASSED)
     ended = run_cli("test", "--image", "x", "--require", "restart")

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from imagekit.checks import entry
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
-from imagekit.checks.desktop import check_vnc
 from imagekit.checks.page import check_web
 from imagekit.checks.subject import Subject
+from imagekit.checks.vnc import check_vnc
 from imagekit.wait import Deadline
 
 
@@ -46,6 +47,7 @@ def test_vnc_waits_for_the_x_server_behind_the_front(ask: Any) -> None:
         ({"password": "another1"}, "the front answers a password with 401"),
         ({"vnc": "another1"}, "refused: Authentication failed"),
         ({"any_password": True}, "a refusal of a wrong desktop password; got a session"),
+        ({"any_vnc": True}, "a wrong password by the X server; got a login"),
         ({"width": 65}, "a desktop of 64x32; got 65x32"),
     ],
 )
@@ -61,22 +63,37 @@ def test_vnc_fails_when_nothing_is_drawn(ask: Any) -> None:
 
 
 def test_vnc_fails_when_nothing_comes_up(ask: Any) -> None:
-    with pytest.raises(CheckFailedError, match=r"RFB banner.*in time"):
+    with pytest.raises(CheckFailedError, match=r"RFB banner.*(in time|timed out)"):
         ask(seconds=0.3, broken_upgrades=1000)
 
 
-def test_vnc_fails_when_a_native_port_is_open_unasked(ask: Any, fake_inside: Any) -> None:
-    inside = fake_inside(answers={"python3": (0, "")})
-    with pytest.raises(CheckFailedError, match=r"nobody on port 5900.*got a listener"):
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ((0, "[5900]"), r"no port but the loopback's \(.* off\); got one on port 5900"),
+        ((0, "[5901, 5905]"), "got one on port 5901, 5905"),
+        ((1, "Traceback: no /proc"), "got Traceback: no /proc"),
+    ],
+)
+def test_vnc_fails_when_a_native_port_is_open_unasked(
+    ask: Any, fake_inside: Any, answer: tuple[int, str], message: str
+) -> None:
+    inside = fake_inside(answers={"/usr/bin/python3": answer})
+    with pytest.raises(CheckFailedError, match=message):
         ask(subject_with={"inside": inside})
 
 
+def test_vnc_waits_where_others_logged_in_too_often(ask: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(entry, "_BREATH", 0.1)
+    assert ask(too_many=1)["width"] == 64
+
+
 @pytest.fixture
-def native(fake_desktop: Any, ask: Any, plan: Any) -> Any:
+def native(fake_desktop: Any, fake_inside: Any, ask: Any, plan: Any) -> Any:
     """Ask of a desktop whose native port speaks plain RFB with this behaviour."""
     listeners = []
 
-    def run(mode: str, **behaviour: Any) -> Any:
+    def run(mode: str, ports: str = "[5900]", **behaviour: Any) -> Any:
         listener = socket.create_server(("127.0.0.1", 0))
         listeners.append(listener)
         fake = fake_desktop(**behaviour)
@@ -89,7 +106,9 @@ def native(fake_desktop: Any, ask: Any, plan: Any) -> Any:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         the_plan = replace(plan, desktop=replace(plan.desktop, vnc=mode))
-        return ask(subject_with={"the_plan": the_plan, "vnc_at": listener.getsockname()})
+        inside = fake_inside(answers={"/usr/bin/python3": (0, ports)})
+        there = {"the_plan": the_plan, "vnc_at": listener.getsockname(), "inside": inside}
+        return ask(subject_with=there)
 
     yield run
     for listener in listeners:
@@ -106,6 +125,7 @@ def test_native_viewers_get_in_with_the_password(native: Any) -> None:
         ("password", {"vnc": "another1"}, "refused: Authentication failed"),
         ("password", {"vnc": "vncview8", "types": (2, 19)}, "VNC authentication alone"),
         ("password", {"vnc": "vncview8", "types": (2, 1)}, "no authentication"),
+        ("password", {"ports": "[5905]"}, r"on port 5900 \(.* password\); got one on port 5905"),
         ("tls", {"vnc": "vncview8"}, "no VeNCrypt among the security types"),
     ],
 )
