@@ -56,6 +56,9 @@ SCREENSHOT = "desktop.png"
 _OPEN_SECONDS = 30.0
 """From the disk, on a busy machine; else half a second."""
 
+_CLOSE_SECONDS = 10.0
+"""Beside the deadline: what failed is more than that it took too long to clean up."""
+
 _DRAWN_SECONDS = 2.5
 _DRAWN_PAUSE = 0.3
 
@@ -111,7 +114,6 @@ def _opened(
     found: dict[str, Window] = {}
     try:
         for program in programs:
-            # What is left serves to take the picture and to close the windows.
             seconds = min(_OPEN_SECONDS, deadline.timeout() / 2)
             opened = open_program(subject, program.command, mark, seconds, deadline)
             came += opened.others
@@ -127,7 +129,7 @@ def _opened(
             found[program.what] = opened.window
         yield found
     finally:
-        close(subject, mark, came, deadline)
+        close(subject, mark, came, Deadline.after(_CLOSE_SECONDS))
 
 
 def _settled_picture(subject: Subject, deadline: Deadline) -> Frame:

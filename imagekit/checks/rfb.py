@@ -178,8 +178,10 @@ class Client:
                 else:
                     self._paint(rectangle, pixels, seen)
                     drawn = True
-            if not drawn:  # a size alone answers the request too
-                self._request()
+            if not drawn:
+                # A size alone answers a request too, and each for the whole picture. What
+                # was asked for is owed all the same.
+                self._request(incremental=True)
             if 0 not in seen:
                 pixels[3::_BYTES_PER_PIXEL] = bytes(len(seen))  # the unused byte may be anything
                 return Frame(self._width, self._height, bytes(pixels))

@@ -23,7 +23,7 @@ class Viewer:
         self.desktop = desktop
         self.send = send
         self.encodings: tuple[int, ...] = ()
-        self.told = False  # of the desktop's screens
+        self.owed = False  # the whole picture
         self.result: tuple[int, int, int] | None = None
 
     def hear(self, message: bytes) -> None:
@@ -41,15 +41,15 @@ class Viewer:
             self.resize(message)
 
     def update(self, *, incremental: bool) -> None:
-        can = self.desktop.resizable and EXTENDED_DESKTOP_SIZE in self.encodings
+        self.owed |= not incremental
         if self.result is not None:
             self.layout(1, *self.result)
             self.result = None
-        elif can and not self.told:
+        elif not incremental and self.desktop.resizable and EXTENDED_DESKTOP_SIZE in self.encodings:
             # As TigerVNC: in an update without pixels, which answers the request.
-            self.told = True
             self.layout(0, 0, self.desktop.width, self.desktop.height)
-        elif not incremental:
+        elif self.owed:
+            self.owed = False
             self.picture()
 
     def layout(self, reason: int, status: int, width: int, height: int) -> None:
