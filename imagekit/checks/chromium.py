@@ -79,6 +79,7 @@ class DesktopPage:
     def __init__(self, driver: Chrome, deadline: Deadline) -> None:
         self._driver = driver
         self._deadline = deadline
+        self._complaints: list[str] = []
 
     @property
     def version(self) -> str:
@@ -104,7 +105,8 @@ class DesktopPage:
             try:
                 until(self._await_script, soon)
             except TimeoutError as error:
-                raise NotYetError(str(error)) from error
+                said = "; ".join(self.complaints()) or "nothing"
+                raise NotYetError(f"{error}; the browser's console says {said}") from error
 
         until(attempt, self._deadline)
 
@@ -156,10 +158,11 @@ class DesktopPage:
         return repr(self._element("message").text)
 
     def complaints(self) -> list[str]:
-        """What the browser's console has of errors."""
+        """What the browser's console has said of errors so far."""
         driver: Any = self._driver
-        entries = driver.get_log("browser")
-        return [str(entry["message"]) for entry in entries if entry["level"] == "SEVERE"]
+        entries = driver.get_log("browser")  # which forgets them
+        self._complaints += [str(each["message"]) for each in entries if each["level"] == "SEVERE"]
+        return list(dict.fromkeys(self._complaints))
 
     def png(self) -> bytes:
         """A picture of the page."""

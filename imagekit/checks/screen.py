@@ -41,7 +41,7 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
             mine.add(open(f"/proc/{pid}/comm").read().strip())
     except OSError:
         continue
-sys.exit(f"imagekit: no {panel} but {' '.join(sorted(mine)) or 'nothing'}")
+sys.exit(f"imagekit: no {panel} in a session; programs {' '.join(sorted(mine)) or 'none'}")
 """
 _NO_PANEL = "imagekit: no "
 

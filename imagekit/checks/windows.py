@@ -65,15 +65,30 @@ def seen(window):
 def clients():
     return [each for each in map(seen, read(root, "_NET_CLIENT_LIST")) if each]
 
-def popups():
-    above, parent, children, count = c_ulong(), c_ulong(), c_void_p(), c_uint()
-    x.XQueryTree(display, root, byref(above), byref(parent), byref(children), byref(count))
-    if not children.value:
+def children(window):
+    above, parent, below, count = c_ulong(), c_ulong(), c_void_p(), c_uint()
+    if not x.XQueryTree(display, window, byref(above), byref(parent), byref(below), byref(count)):
         return []
-    data = ctypes.string_at(children.value, count.value * ctypes.sizeof(c_ulong))
-    x.XFree(children)
-    found = [seen(window) for window in struct.unpack("%dL" % count.value, data)]
-    return [each for each in found if each and each["free"] and each["mapped"]]
+    if not below.value:
+        return []
+    data = ctypes.string_at(below.value, count.value * ctypes.sizeof(c_ulong))
+    x.XFree(below)
+    return list(struct.unpack("%dL" % count.value, data))
+
+def popups():
+    found = [each for each in map(seen, children(root)) if each]
+    return [each for each in found if each["free"] and each["mapped"]]
+
+def panels(known):
+    # Those that are no clients: IceWM's bar is its own, and tells of no type but of the edge
+    # that it takes.
+    found, level = [], children(root)
+    for _ in range(3):
+        for window in level:
+            if window not in known and read(window, "_NET_WM_STRUT"):
+                found.append(seen(window))
+        level = [child for window in level for child in children(window)]
+    return [dict(each, kinds=each["kinds"] or ["DOCK"]) for each in found if each]
 
 def manager():
     marks = read(root, "_NET_SUPPORTING_WM_CHECK")
@@ -96,7 +111,9 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
     if bus:
         now = float(open("/proc/uptime").read().split()[0])
         ages.append(now - started / os.sysconf("SC_CLK_TCK"))
-answer(dict(manager=manager(), programs=sorted(set(programs.values())), windows=clients(),
+windows = clients()
+windows += panels([each["id"] for each in windows])
+answer(dict(manager=manager(), programs=sorted(set(programs.values())), windows=windows,
             popups=popups(), age=max(ages, default=0)))
 """
 
@@ -118,6 +135,8 @@ while True:
     new = [each for each in clients() if each["id"] not in before]
     whole = [each for each in new if each["mapped"] and not each["transient"]
              and set(each["kinds"]) <= {"NORMAL"} and each["width"] > 100 and each["height"] > 50]
+    if new and not whole:  # an error's dialog, most likely; some programs begin with a splash
+        end = min(end, time.time() + 5)
     if whole or time.time() > end:
         break
     time.sleep(0.1)
