@@ -1,6 +1,6 @@
-"""Every way into a container, and the environment that a program finds there.
+"""Every way into a container, and what a program finds there, such as its environment.
 
-A probe is run in each: the release's own Python, which prints all variables as JSON. As a
+A probe is run in each: the release's own Python, which prints what it saw as JSON. As a
 command of the session's own shell it also sees what that shell's start-up files do.
 """
 
@@ -10,6 +10,8 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from imagekit.checks import ssh
 from imagekit.checks.check import AnswerError
@@ -19,18 +21,20 @@ from imagekit.checks.subject import Subject
 from imagekit.names import JUPYTER_PORT
 from imagekit.wait import Deadline, NotYetError, until
 
-# No quote but double ones: it stands between single ones in bash, zsh and fish. What it
-# prints is not what a terminal echoes of it.
-_PROBE = (
-    "import json, os, shutil, subprocess; "
+# Statements that leave JSON's values in `seen`.
+_ENVIRONMENT = (
     'python = shutil.which("python") or ""; '
     'prefix = python and subprocess.check_output([python, "-c", "import sys; print(sys.prefix)"]); '
-    "seen = [dict(os.environ), python, prefix and prefix.decode().strip()]; "
-    'print("probe-" + "begin", json.dumps(seen), "probe-" + "end")'
+    "seen = [dict(os.environ), python, prefix and prefix.decode().strip()]"
 )
 PYTHON = "/usr/bin/python3"
-COMMAND = f"{PYTHON} -c '{_PROBE}'"
 _ANSWER = re.compile(r"probe-begin (.*?) probe-end", re.DOTALL)
+
+EXECUTE = "in docker exec"
+COMMAND_OVER_SSH = "in a command over ssh"
+LOGIN_OVER_SSH = "in a login shell over ssh"
+DESKTOP_TERMINAL = "in a terminal of the desktop"
+KERNEL = "in a Jupyter kernel"
 
 # The first process of the desktop session that has all of its environment. With "shell" the
 # probe runs in the user's shell, started with exactly that environment, as a terminal would.
@@ -72,54 +76,77 @@ class Seen:
 
 
 Way = tuple[str, Callable[[Deadline], Seen]]
-"""Where, as in "PATH … over ssh", and what asks there; see ``ways`` for its errors."""
+"""Where, as in "PATH … over ssh", and what asks there; see ``everywhere`` for its errors."""
 
 
 def ways(subject: Subject) -> Iterator[Way]:
-    """All ways into a container of this plan; ``docker exec`` is the first.
+    """All ways into a container of this plan, and the environment there."""
+    for where, ask in everywhere(subject, _ENVIRONMENT):
+        yield where, partial(_seen, ask)
+
+
+def _seen(ask: Callable[[Deadline], Any], deadline: Deadline) -> Seen:
+    return Seen(*ask(deadline))
+
+
+def everywhere(
+    subject: Subject, statements: str
+) -> Iterator[tuple[str, Callable[[Deadline], Any]]]:
+    """All ways into a container of this plan, for asking something; `docker exec` is the first.
 
     Those who ask may get ``CheckFailedError``, ``OSError``, ``EOFError`` or ``AnswerError``.
+
+    Args:
+        subject: whose container.
+        statements: Python on one line without single quotes, which leaves what JSON can say
+            in ``seen``; json, os, shutil and subprocess are imported.
+
+    Returns:
+        Where, and what asks there and gives ``seen``.
     """
-    yield "in docker exec", lambda deadline: _execute(subject, [PYTHON, "-c", _PROBE], deadline)
+    # No quote but double ones: it stands between single ones in bash, zsh and fish. What it
+    # prints is not what a terminal echoes of it.
+    probe = (
+        f"import json, os, shutil, subprocess; {statements}; "
+        'print("probe-" + "begin", json.dumps(seen), "probe-" + "end")'
+    )
+    command = f"{PYTHON} -c '{probe}'"
+    yield EXECUTE, lambda deadline: _execute(subject, [PYTHON, "-c", probe], deadline)
     if subject.plan.sshd is not None:
-        yield "in a command over ssh", lambda deadline: _over_ssh(subject, ssh.run, deadline)
-        yield (
-            "in a login shell over ssh",
-            lambda deadline: _over_ssh(subject, ssh.run_in_login_shell, deadline),
-        )
-        yield (
-            "in a terminal over ssh",
-            lambda deadline: _over_ssh(subject, ssh.run_in_terminal, deadline),
-        )
+        typed = f"{command}\nexit\n"
+        for where, run, text in (
+            (COMMAND_OVER_SSH, ssh.run, command),
+            (LOGIN_OVER_SSH, ssh.run_in_login_shell, typed),
+            ("in a terminal over ssh", ssh.run_in_terminal, typed),
+        ):
+            yield where, partial(_over_ssh, subject, run, text)
     if subject.plan.desktop is not None:
-        yield "in the desktop session", lambda deadline: _desktop(subject, "session", deadline)
-        yield "in a terminal of the desktop", lambda deadline: _desktop(subject, "shell", deadline)
+        yield "in the desktop session", partial(_desktop, subject, "session", command)
+        yield DESKTOP_TERMINAL, partial(_desktop, subject, "shell", command)
     if subject.plan.jupyter:
-        yield (
-            "in a Jupyter kernel",
-            lambda deadline: _read(_notebook(subject, deadline).compute(_PROBE)),
-        )
+        yield KERNEL, lambda deadline: _read(_notebook(subject, deadline).compute(probe))
         yield (
             "in a Jupyter terminal",
-            lambda deadline: _read(_notebook(subject, deadline).type(COMMAND)),
+            lambda deadline: _read(_notebook(subject, deadline).type(command)),
         )
 
 
-def _execute(subject: Subject, argv: list[str], deadline: Deadline) -> Seen:
+def _execute(subject: Subject, argv: list[str], deadline: Deadline) -> Any:
     user = subject.plan.user.name
     return _read(subject.inside.execute(argv, user=user, timeout=deadline.timeout())[1])
 
 
-def _over_ssh(subject: Subject, run: Callable[..., ssh.Output], deadline: Deadline) -> Seen:
-    command = COMMAND if run is ssh.run else f"{COMMAND}\nexit\n"
+def _over_ssh(
+    subject: Subject, run: Callable[..., ssh.Output], text: str, deadline: Deadline
+) -> Any:
     with session(subject, deadline) as transport:
-        return _read(run(transport, command, deadline).text)
+        return _read(run(transport, text, deadline).text)
 
 
-def _desktop(subject: Subject, what: str, deadline: Deadline) -> Seen:
-    def attempt() -> Seen:
+def _desktop(subject: Subject, what: str, command: str, deadline: Deadline) -> Any:
+    def attempt() -> Any:
         try:
-            return _execute(subject, [PYTHON, "-c", _DESKTOP, what, COMMAND], deadline)
+            return _execute(subject, [PYTHON, "-c", _DESKTOP, what, command], deadline)
         except AnswerError as error:
             raise NotYetError(str(error)) from error
 
@@ -132,9 +159,9 @@ def _notebook(subject: Subject, deadline: Deadline) -> Notebook:
     return notebook
 
 
-def _read(text: str) -> Seen:
+def _read(text: str) -> Any:
     """What the probe printed, between whatever a shell says beside it."""
     match = _ANSWER.search(text)
     if match is None:
-        raise AnswerError(f"{text[-300:]!r} instead of the environment")
-    return Seen(*json.loads(match.group(1)))
+        raise AnswerError(f"{text[-300:]!r} instead of an answer")
+    return json.loads(match.group(1))

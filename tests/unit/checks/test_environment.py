@@ -135,7 +135,7 @@ def test_all_that_differs_is_said_at_once(ask: Any) -> None:
         ask(command=said(PATH="/usr/bin"), kernel=said(TZ=None), login="no shell", seconds=5)
     lines = failed.value.got.split("; ")
     assert [line.split(" is ")[0] for line in lines] == [
-        "no answer in a login shell over ssh: 'no shell' instead of the environment",
+        "no answer in a login shell over ssh: 'no shell' instead of an answer",
         "PATH in a command over ssh lacks /opt/venv/bin",
         "TZ in a Jupyter kernel",
     ]
