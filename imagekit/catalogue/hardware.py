@@ -136,14 +136,17 @@ def host() -> tuple[Hardware, ...]:
     """The GPUs of this host, each kind once; none where NVIDIA's driver does not say."""
     if shutil.which(_PROGRAM) is None:
         return ()
-    found = [_reported(*line) for line in _ask("name,compute_cap,driver_version")]
+    found = [reported(*line) for line in _ask("name,compute_cap,driver_version")]
     # Old drivers do not know the field compute_cap.
-    found = found or [_reported(name, "", driver) for name, driver in _ask("name,driver_version")]
+    found = found or [reported(name, "", driver) for name, driver in _ask("name,driver_version")]
     return tuple(dict.fromkeys(found))
 
 
-def _reported(name: str, cc: str, driver: str) -> Hardware:
-    """A GPU as the driver describes it, which writes [N/A] where it does not know."""
+def reported(name: str, cc: str, driver: str) -> Hardware:
+    """A GPU as nvidia-smi describes it, which writes ``[N/A]`` where it does not know.
+
+    The catalogue's compute capability stands in for one that is not told.
+    """
     if not _CAPABILITY.match(cc):
         try:
             cc = find(name).cc

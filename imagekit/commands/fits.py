@@ -10,9 +10,10 @@ import click
 
 from imagekit import profile
 from imagekit.catalogue import hardware
-from imagekit.catalogue.hardware import Hardware, Needs
+from imagekit.catalogue.hardware import Hardware
 from imagekit.errors import InputError, Message
 from imagekit.plan.model import Plan
+from imagekit.plan.needs import needs
 from imagekit.plan.resolve import resolve
 from imagekit.plan.stack import stacks
 from imagekit.plan.wanted import TITLES
@@ -27,13 +28,13 @@ def present(gpu: str, driver: str) -> tuple[Hardware, ...]:
 
 def misfits(plan: Plan, there: tuple[Hardware, ...]) -> tuple[str, ...]:
     """Why a plan does not run on all of the hardware; nothing when it does."""
-    needs = _needs(plan)
-    if needs is None:
+    wanted = needs(plan)
+    if wanted is None:
         return ()
     found = [
         f"on {one}: {reason}" if len(there) > 1 else reason
         for one in there
-        for reason in hardware.misfits(needs, one)
+        for reason in hardware.misfits(wanted, one)
     ]
     return tuple(found)
 
@@ -101,18 +102,6 @@ def say_notes(there: tuple[Hardware, ...]) -> None:
     """Print the notes where they do not mix with results."""
     for note in notes(there):
         click.echo(f"note: {note}", err=True)
-
-
-def _needs(plan: Plan) -> Needs | None:
-    """What a plan asks of the hardware; None without CUDA."""
-    cuda = plan.cuda
-    if cuda is None:
-        return None
-    subject = f"CUDA {cuda.version}"
-    if plan.framework is not None:
-        title = TITLES[plan.framework.name]
-        subject = f"{title} {plan.framework.release}"
-    return Needs(subject, cuda.version, cuda.driver_min, cuda.cc_min, cuda.cc_max)
 
 
 def _names_that_fit(plan: Plan, there: tuple[Hardware, ...], others: Iterable[Plan]) -> list[str]:
