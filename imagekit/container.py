@@ -187,7 +187,7 @@ def check_gpus(text: str) -> str:
     Raises:
         InputError: it is not.
     """
-    if text and not re.fullmatch(r"all|[A-Za-z0-9-]+(,[A-Za-z0-9-]+)*", text, re.ASCII):
+    if text and not re.fullmatch(r"all|[A-Za-z0-9/-]+(,[A-Za-z0-9/-]+)*", text, re.ASCII):
         hint = "all, or GPU UUIDs separated by commas, as `nvidia-smi -L` prints them"
         raise InputError(Message("", f"{text!r} names no GPUs", hint))
     return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeAlias
 
 from imagekit.checks.subject import Subject
@@ -13,7 +14,8 @@ from imagekit.wait import Deadline
 Data: TypeAlias = Mapping[str, object]
 """What a check saw: text, numbers, booleans, and lists or mappings of them. No secrets.
 
-A value of its own may be an ``Attachment``."""
+A value of its own may be an ``Attachment``. What was seen on hardware that was only simulated
+says so in ``simulated``, a text that all forms of the report show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,13 @@ class CheckFailedError(Exception):
         asked: what was asked for, a noun phrase.
         got: what came back.
         look_at: where the cause is likely to be seen; empty when nothing useful is known.
+        data: what was seen nevertheless, as a check that passes returns it.
     """
 
-    def __init__(self, asked: str, got: str, look_at: str = "") -> None:
-        self.asked, self.got, self.look_at = asked, got, look_at
+    def __init__(
+        self, asked: str, got: str, look_at: str = "", data: Data = MappingProxyType({})
+    ) -> None:
+        self.asked, self.got, self.look_at, self.data = asked, got, look_at, data
         hint = f"; look at {look_at}" if look_at else ""
         super().__init__(f"asked for {asked}; got {got}{hint}")
 

@@ -35,6 +35,9 @@ from imagekit.plan.model import Plan, from_json
 _LOG_LINES_IN_REASON = 3
 _OF_HEALTH = frozenset({"health", UNHEALTHY})
 
+NO_GPUS = "none"
+GPU_CHECKS = frozenset({"gpu", "framework-gpu"})
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -44,8 +47,9 @@ class Options:
         only: names of ``registry.NAMES``; none for a whole set.
         full: ask everything, disruptions included, and not only what takes seconds.
         require: names of checks that fail where they would be skipped.
-        gpus: ``""`` for none, ``"all"``, or GPU UUIDs separated by commas. What the
-            engine cannot give makes the check ``gpu`` skipped, with the engine's reason.
+        gpus: ``"all"``, ``"none"``, or GPU UUIDs separated by commas; ``""`` for all where
+            the plan has CUDA or a check of GPUs is required, and none otherwise. What the
+            engine does not have makes those checks skipped, with its reason.
         also: names of checks that are asked beside the set.
     """
 
@@ -82,7 +86,7 @@ def run_checks(
     key = ssh.new_key()
     secrets = generate_secrets(ssh.public_line(key))
     redactor = Redactor(secrets)
-    spec = _spec(engine, image_id, plan, options.gpus)
+    spec = _spec(engine, image_id, plan, _gpus(options, plan))
     if wanted & _OF_HEALTH:
         spec = replace(spec, probe_seconds=PROBE_SECONDS)
     with staged(engine, spec, secrets) as stage:
@@ -156,6 +160,14 @@ def _read_plan(engine: Engine, image: str) -> tuple[str, Plan]:
         raise WorkFailedError(
             Message(image, f"the label {RESOLVED_LABEL} cannot be read: {error}", hint)
         ) from error
+
+
+def _gpus(options: Options, plan: Plan) -> str:
+    """What the container is given, as ``ContainerSpec.gpus`` takes it."""
+    if options.gpus:
+        return "" if options.gpus == NO_GPUS else options.gpus
+    wanted = plan.cuda is not None or not GPU_CHECKS.isdisjoint(options.require)
+    return "all" if wanted else ""
 
 
 def _spec(engine: Engine, image_id: str, plan: Plan, gpus: str) -> ContainerSpec:

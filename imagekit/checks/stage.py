@@ -6,6 +6,7 @@ The only module that knows testcontainers.
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 import docker.errors
 
+from imagekit.checks import gpufaults
 from imagekit.checks import image as images
 from imagekit.checks.leftovers import RUN_LABEL, remove
 from imagekit.checks.subject import EXECUTE_SECONDS, Gpus, Health, ImageConfig, State
@@ -29,6 +31,7 @@ from imagekit.errors import Message, WorkFailedError
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
+_DRIVER = Path("/proc/driver/nvidia")
 _NOT_STARTED = "the container did not start: "
 _LOG_LINES = 200
 _TIMED_OUT = 124  # timeout(1), "EXIT STATUS"
@@ -174,8 +177,8 @@ class _Run:
 def staged(engine: Engine, spec: ContainerSpec, secrets: Secrets) -> Iterator[Stage]:
     """A started container that got its secrets before it began; removed with its volumes.
 
-    GPUs that ``spec`` asks for and the engine cannot give are left out; ``Stage.gpus``
-    then says why.
+    GPUs that ``spec`` asks for and the engine does not give are left out; ``Stage.gpus``
+    then says why, and whether the host or the request is to blame.
 
     Raises:
         EngineError: the engine cannot be reached or refuses.
@@ -210,15 +213,16 @@ def _start_with_gpus(run: _Run, spec: ContainerSpec, secrets: Secrets) -> tuple[
     if not spec.gpus:
         return _start(run, spec, secrets), Gpus()
     try:
-        return _start(run, spec, secrets), Gpus(spec.gpus, missing="")
+        container = _start(run, spec, secrets)
     except WorkFailedError as error:
         refusal = error.messages[0].what.removeprefix(_NOT_STARTED)
-        if not any(word in refusal.lower() for word in ("device driver", "nvidia", "cdi ")):
+        if not any(word in refusal.lower() for word in ("device driver", "nvidia", "cdi ", "gpu")):
             raise
         remove(run.engine, run.id)
-        plain = replace(spec, gpus="")
-        missing = _why_no_gpus(run.engine, refusal)
-        return _start(run, plain, secrets), Gpus(spec.gpus, missing)
+        # The other checks are asked all the same.
+        container = _start(run, replace(spec, gpus=""), secrets)
+        return container, _not_given(run.engine, spec.gpus, refusal)
+    return container, Gpus(spec.gpus, missing="", on_host=_gpus_of_host(run.engine))
 
 
 def _start(run: _Run, spec: ContainerSpec, secrets: Secrets) -> Container:
@@ -259,15 +263,34 @@ def _start(run: _Run, spec: ContainerSpec, secrets: Secrets) -> Container:
     return container.get_wrapped_container()
 
 
-def _why_no_gpus(engine: Engine, refusal: str) -> str:
+def _not_given(engine: Engine, asked: str, refusal: str) -> Gpus:
+    """Why a container with GPUs did not start: the host has none, or does not give them."""
+    fault = gpufaults.find(gpufaults.AT_START, refusal)
+    said = gpufaults.last_words(refusal)
+    if fault is not None and not fault.absent:
+        return Gpus(asked, f"{fault.cause} (it said: {said})", fault.remedy)
+    if fault is None:
+        return Gpus(asked, f"the engine gives no GPUs: {said}", gpufaults.TOOLKIT)
+    reasons = [f"{fault.cause} (it said: {said})"]
     with in_words(engine.where):
         runtimes = engine.client.info().get("Runtimes") or {}
-    reasons = [f"the engine gives no GPUs: {refusal}"]
     if "nvidia" not in runtimes:
         reasons.append("the engine offers no NVIDIA runtime")
-    if not _remote_host(engine) and not Path("/proc/driver/nvidia").exists():
-        reasons.append("/proc/driver/nvidia is missing on this host")
-    return "; ".join(reasons)
+    if not _remote_host(engine) and not _DRIVER.exists():
+        reasons.append(f"{_DRIVER} is missing on this host")
+    return Gpus(asked, "; ".join(reasons))
+
+
+def _gpus_of_host(engine: Engine) -> int:
+    """How many GPUs NVIDIA's driver runs on the engine's host; 0 where it is another one.
+
+    Each has a folder of its own with ``information``, which also names those that the
+    administrator excluded (open-gpu-kernel-modules, kernel-open/nvidia/nv-procfs.c).
+    """
+    if _remote_host(engine):
+        return 0
+    told = [file.read_text() for file in _DRIVER.glob("gpus/*/information")]
+    return sum(1 for text in told if not re.search(r"Excluded:\s+Yes", text))
 
 
 @contextmanager

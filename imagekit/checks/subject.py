@@ -150,10 +150,15 @@ class Gpus:
     Attributes:
         asked: ``""`` for none, ``"all"``, or GPU UUIDs separated by commas.
         missing: why the container has none; empty when it has those asked for.
+        remedy: where to look and what to do about it, where the host has GPUs and does not
+            give them; the checks of GPUs then fail. Empty where it has none: they are skipped.
+        on_host: how many the engine's host has; 0 where that is not known.
     """
 
     asked: str = ""
-    missing: str = "the profile needs no GPU, and none was asked for with --gpus"
+    missing: str = "no GPU was asked for: the profile has no CUDA, or --gpus says none"
+    remedy: str = ""
+    on_host: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from imagekit.plan.resolve import resolve
 @click.option("--full", is_flag=True, help="Also what takes minutes: restart, installs, …")
 @click.option("--browser", is_flag=True, help="Also open the desktop in a real Chromium.")
 @click.option("--require", metavar="CHECK", multiple=True, help="Fail where it is skipped.")
-@click.option("--gpus", metavar="all|UUID,…", default="", help="Give the container these GPUs.")
+@click.option("--gpus", metavar="all|none|UUID,…", default="", help="With CUDA all, by default.")
 @set_option
 @engine_option
 @json_option

@@ -81,5 +81,5 @@ def test_web_fails_for_an_open_door(ask: Any, behaviour: dict[str, Any], message
 
 @pytest.mark.parametrize("behaviour", [{"healthy": False}, {"broken_upgrades": 1000}])
 def test_web_fails_when_the_desktop_does_not_come_up(ask: Any, behaviour: dict[str, Any]) -> None:
-    with pytest.raises(CheckFailedError, match="in time|timed out"):
+    with pytest.raises(CheckFailedError, match=r"in time|timed out"):
         ask(seconds=0.5, **behaviour)

@@ -1,5 +1,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,9 @@ from imagekit.engine.connection import Engine
 from imagekit.errors import EngineError, InputError, WorkFailedError
 from imagekit.events import Event, Notice
 from imagekit.names import RESOLVED_LABEL
+from imagekit.plan.model import Cuda
+
+CUDA = Cuda("12.8", "9.10", "runtime", "wheels", "525.60.13", "5.0", "")
 
 
 def engine(labels: dict[str, str] | None = None, error: Exception | None = None) -> Engine:
@@ -141,10 +145,8 @@ def test_skips_are_announced(stage: Any, plan: Any) -> None:
     )
     assert report.results[0].status == "skipped"
     assert report.ok
-    assert (
-        Notice("gpu skipped: the profile needs no GPU, and none was asked for with --gpus")
-        in events
-    )
+    reason = "no GPU was asked for: the profile has no CUDA, or --gpus says none"
+    assert Notice(f"gpu skipped: {reason}") in events
 
 
 def test_container_that_ended(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +190,38 @@ def test_what_is_required_must_not_be_skipped(stage: Any, plan: Any) -> None:
         engine({RESOLVED_LABEL: plan.to_json()}), "demo", Options(only=("gpu",), require=("gpu",))
     )
     assert not report.ok
-    assert report.results[0].reason.startswith("required, and skipped: the profile needs no GPU")
+    assert report.results[0].reason.startswith("required, and skipped: no GPU was asked for")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "wish", "gpus"),
+    [
+        (None, {}, ""),
+        (None, {"gpus": "GPU-1"}, "GPU-1"),
+        (None, {"require": ("gpu",)}, "all"),
+        (None, {"require": ("cuda", "framework-gpu")}, "all"),
+        (None, {"require": ("sshd",)}, ""),
+        (CUDA, {}, "all"),
+        (CUDA, {"gpus": "GPU-1,GPU-2"}, "GPU-1,GPU-2"),
+        (CUDA, {"gpus": "none"}, ""),
+        (CUDA, {"gpus": "none", "require": ("gpu",)}, ""),
+    ],
+)
+def test_with_cuda_all_gpus_are_asked_for(
+    asked: Any, plan: Any, cuda: Cuda | None, wish: dict[str, Any], gpus: str
+) -> None:
+    its_plan = replace(plan, cuda=cuda)
+    assert run_checks(engine({RESOLVED_LABEL: its_plan.to_json()}), "demo", Options(**wish)).ok
+    (spec,) = asked
+    assert spec.gpus == gpus
+
+
+@pytest.fixture
+def asked(stage: Any, monkeypatch: pytest.MonkeyPatch) -> list[ContainerSpec]:
+    """The containers that are made; every check passes."""
+    use(monkeypatch, [Check(name, 5, passes) for name in ("sshd", "cuda", "gpu", "framework-gpu")])
+    specs: list[ContainerSpec] = stage.specs
+    return specs
 
 
 def test_only_what_takes_seconds_is_asked(

@@ -2,16 +2,18 @@ import io
 import os
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import docker.errors
 import pytest
 
+from imagekit.checks import stage as stage_module
 from imagekit.checks import watch
 from imagekit.checks.leftovers import RUN_LABEL
 from imagekit.checks.stage import loopback_or_all, staged
-from imagekit.checks.subject import Health, State
+from imagekit.checks.subject import Gpus, Health, State
 from imagekit.checks.watch import Watch
 from imagekit.container import ContainerSpec, Mount, Port, Secrets
 from imagekit.engine.connection import Engine
@@ -154,7 +156,7 @@ def test_secrets_are_in_before_the_start_and_nothing_is_left() -> None:
         assert "pass-word" not in str(arguments)
         assert stage.addresses() == {22: ("127.0.0.1", 4022)}
         assert stage.state() == State(running=True, exit_code=143)
-        assert stage.gpus.missing == "the profile needs no GPU, and none was asked for with --gpus"
+        assert stage.gpus.missing.startswith("no GPU was asked for: ")
     assert client.existing == []
     assert not client.pulled
 
@@ -289,23 +291,108 @@ def test_container_that_cannot_start() -> None:
     assert client.existing == []
 
 
-def test_gpus_that_the_engine_cannot_give_are_left_out() -> None:
+HOOK = (
+    "OCI runtime create failed: error running hook #0: exit status 1, stdout: , stderr: "
+    "Auto-detected mode as 'legacy'\nnvidia-container-cli: "
+)
+WITH_GPUS = ContainerSpec(image="sha256:aa", gpus="all")
+
+
+@pytest.fixture(autouse=True)
+def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where this host's driver would tell of its GPUs; there is none."""
+    monkeypatch.setattr(stage_module, "_DRIVER", tmp_path / "nvidia")
+    return tmp_path / "nvidia"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [
+        (GPU_REFUSAL, "its host lacks the NVIDIA Container Toolkit"),
+        (
+            "failed to discover GPU vendor from CDI: no known GPU vendor found",
+            "its host lacks the NVIDIA Container Toolkit",
+        ),
+        (
+            f"{HOOK}initialization error: load library failed: libnvidia-ml.so.1: cannot open",
+            "no GPU with a driver",
+        ),
+        (f"{HOOK}initialization error: nvml error: driver not loaded", "has not loaded NVIDIA's"),
+        (
+            "CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=all",
+            "no CDI specification",
+        ),
+    ],
+)
+def test_gpus_that_the_engine_does_not_have_are_left_out(refusal: str, reason: str) -> None:
     client = FakeClient()
-    client.refusals = [GPU_REFUSAL]
-    spec = ContainerSpec(image="sha256:aa", gpus="all")
-    with staged(engine(client), spec, SECRETS) as stage:
+    client.refusals = [refusal]
+    with staged(engine(client), WITH_GPUS, SECRETS) as stage:
         first, second = client.made
         assert "device_requests" in first.arguments
         assert "device_requests" not in second.arguments
-        assert GPU_REFUSAL in stage.gpus.missing
+        assert reason in stage.gpus.missing
+        assert " ".join(refusal.split())[-50:] in stage.gpus.missing
         assert "the engine offers no NVIDIA runtime" in stage.gpus.missing
+        assert "nvidia is missing on this host" in stage.gpus.missing
+        assert stage.gpus.remedy == ""
     assert client.existing == []
 
 
-def test_gpus_that_are_there() -> None:
+@pytest.mark.parametrize(
+    ("refusal", "reason", "remedy"),
+    [
+        (f"{HOOK}device error: GPU-9: unknown device", "no such GPU", "nvidia-smi -L"),
+        (
+            "unresolvable CDI devices nvidia.com/gpu=GPU-9",
+            "no such GPU",
+            "a CDI specification is old",
+        ),
+        (f"{HOOK}nvml error: driver/library version mismatch", "old driver's module", "reboot"),
+        (
+            f"{HOOK}requirement error: unsatisfied condition: cuda>=12.8, please update",
+            "older than the image's base asks for",
+            "imagekit list --driver",
+        ),
+        (f"{HOOK}initialization error: driver rpc error: timed out", "not answer", "-pm 1"),
+        (f"{HOOK}container error: cgroup subsystem devices not found", "cgroups", "1.8"),
+        (f"{HOOK}mount error: something new", "gives no GPUs: ", "NVIDIA Container Toolkit"),
+    ],
+)
+def test_gpus_that_the_host_does_not_give_are_its_fault(
+    refusal: str, reason: str, remedy: str
+) -> None:
+    client = FakeClient()
+    client.refusals = [refusal]
+    with staged(engine(client), WITH_GPUS, SECRETS) as stage:
+        assert reason in stage.gpus.missing
+        assert remedy in stage.gpus.remedy
+    assert client.existing == []
+
+
+def test_a_container_that_starts_without_gpus_no_better_fails() -> None:
+    client = FakeClient()
+    client.refusals = ["exec: /opt/nvidia/entrypoint.sh: not found"] * 2
+    with (
+        pytest.raises(WorkFailedError, match="not found"),
+        staged(engine(client), WITH_GPUS, SECRETS),
+    ):
+        pass
+    assert client.existing == []
+
+
+def test_gpus_that_are_there(driver: Path) -> None:
+    for number, excluded in enumerate(("No", "Yes", "No")):
+        file = driver / "gpus" / f"0000:0{number}:00.0" / "information"
+        file.parent.mkdir(parents=True)
+        file.write_text(
+            f"Model: \t Tesla T4\nDevice Minor: \t {number}\nGPU Excluded:\t {excluded}\n"
+        )
     spec = ContainerSpec(image="sha256:aa", gpus="GPU-1,GPU-2")
     with staged(engine(FakeClient()), spec, SECRETS) as stage:
-        assert (stage.gpus.asked, stage.gpus.missing) == ("GPU-1,GPU-2", "")
+        assert stage.gpus == Gpus("GPU-1,GPU-2", missing="", on_host=2)
+    with staged(engine(FakeClient(), "tcp://gpu1:2376"), spec, SECRETS) as stage:
+        assert stage.gpus.on_host == 0
 
 
 def test_the_environment_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
