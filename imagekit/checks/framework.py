@@ -1,4 +1,4 @@
-"""The framework: the plan's release, in every kind of session, with and without a GPU."""
+"""The framework: the plan's release, in every kind of session."""
 
 from __future__ import annotations
 
@@ -28,31 +28,13 @@ _CUDA_OF = {
 }
 _MODULES = {"pytorch": "torch", "tensorflow": "tensorflow", "jax": "jax"}
 
-# A product of two matrices on the GPU; its device and the sum of its elements (8 * 8 * 8).
-_ON_GPU = {
-    "pytorch": (
-        "x = m.ones(8, 8, device='cuda'); y = x @ x; "
-        "device = m.cuda.get_device_name(0); total = float(y.sum())"
-    ),
-    "tensorflow": (
-        "d = m.config.experimental.list_physical_devices('GPU')[0]\n"
-        "with m.device('/GPU:0'): y = m.linalg.matmul(m.ones((8, 8)), m.ones((8, 8)))\n"
-        "device = d.name; total = float(m.reduce_sum(y)) if m.__version__ > '2' else 512.0"
-    ),
-    "jax": (
-        "import jax.numpy as n; d = m.devices('gpu')[0]; "
-        "x = m.device_put(n.ones((8, 8)), d); y = x @ x; "
-        "device = str(d.device_kind); total = float(y.sum())"
-    ),
-}
-
 _LOOK_AT = "PATH of the session, and `pip list` in the environment"
 
 
 def check_framework(subject: Subject, deadline: Deadline) -> Data:
     """The plan's release is what a container, a command over ssh and a login shell import."""
     plan = subject.plan
-    framework = _wanted(plan)
+    framework = wanted(plan)
     python = interpreter(plan)
     script = _script(framework)
     with asking(f"{framework.name} in the container", _LOOK_AT):
@@ -73,35 +55,17 @@ def check_framework(subject: Subject, deadline: Deadline) -> Data:
     return {"framework": framework.name, **found}
 
 
-def check_framework_gpu(subject: Subject, deadline: Deadline) -> Data:
-    """The framework multiplies matrices on a GPU."""
-    plan = subject.plan
-    framework = _wanted(plan)
-    if plan.cuda is None:
-        raise CheckSkippedError("the plan has no CUDA")
-    if subject.gpus.missing:
-        raise CheckSkippedError(subject.gpus.missing)
-    asked = f"a product of matrices on a GPU by {framework.name}"
-    script = (
-        f"import {_MODULES[framework.name]} as m\n{_ON_GPU[framework.name]}\n"
-        f"print({_MARK!r} + f'device={{device}}|total={{total}}')"
-    )
-    with asking(asked, "the host's NVIDIA driver, and dev.imagekit.driver.min of the image"):
-        code, text = subject.inside.execute(
-            (interpreter(plan), "-c", script), user=plan.user.name, timeout=deadline.timeout()
-        )
-    values = _values(text)
-    if code != 0 or values.get("total") != "512.0":
-        raise CheckFailedError(asked, f"exit code {code} and {_end(text)!r}")
-    return {"device": values.get("device", "")}
-
-
 def interpreter(plan: Plan) -> str:
     """The command that starts the Python which has the framework."""
     return "python" if plan.python else "python3"
 
 
-def _wanted(plan: Plan) -> Framework:
+def wanted(plan: Plan) -> Framework:
+    """The plan's framework.
+
+    Raises:
+        CheckSkippedError: it has none.
+    """
     if plan.framework is None:
         raise CheckSkippedError("the plan has no framework")
     return plan.framework
@@ -119,7 +83,7 @@ def _script(framework: Framework) -> str:
 
 def _checked(plan: Plan, where: str, code: int, text: str) -> Mapping[str, str]:
     """The values, when they are the plan's."""
-    framework = _wanted(plan)
+    framework = wanted(plan)
     values = _values(text)
     asked = f"{framework.name} {framework.release} {where}"
     if code != 0 or not values:

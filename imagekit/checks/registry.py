@@ -10,7 +10,8 @@ from imagekit.checks.cuda import check_cuda
 from imagekit.checks.desktop import check_desktop
 from imagekit.checks.disruption import Disruption
 from imagekit.checks.environment import check_environment
-from imagekit.checks.framework import check_framework, check_framework_gpu
+from imagekit.checks.framework import check_framework
+from imagekit.checks.framework_gpu import check_framework_gpu
 from imagekit.checks.gpu import check_gpu
 from imagekit.checks.health import check_health
 from imagekit.checks.hostkeys import HOST_KEYS, check_host_keys
@@ -64,7 +65,7 @@ CHECKS: tuple[Check, ...] = (
     Check("hygiene", 120.0, check_hygiene),
     Check("installs", 300.0, check_installs, full=True),
     Check("layers", 1800.0, check_layers, full=True),
-    Check("gpu", 60.0, check_gpu),
+    Check("gpu", 180.0, check_gpu),
     Check("health", 180.0, check_health),
 )
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from imagekit import site
+from imagekit.checks import compute
 from imagekit.engine.connection import Engine
 from imagekit.errors import WorkFailedError
 from imagekit.plan.model import Cuda, File, Framework, Plan, Python, Sshd
@@ -119,6 +120,10 @@ def test_a_framework_is_the_same_in_every_session(builder: Builder, ssh_plan: Pl
         replace(ssh_plan, profile="ik-framework", python=python, framework=framework)
     )
     assert builder.check(image, "framework")["framework"]["version"] == "0.5.3"
+    # What computes on GPUs computes on the processor, too, which shows that it is right.
+    outcome = compute.read(builder.say(image, *compute.command("python", "jax", "cpu")))
+    assert outcome is not None
+    assert [(one.name, one.trouble) for one in outcome.devices] == [("cpu", "")]
 
 
 def test_cuda_of_wheels_is_found_by_every_process(builder: Builder, ssh_plan: Plan) -> None:

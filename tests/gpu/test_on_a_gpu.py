@@ -1,7 +1,7 @@
 """What only a real GPU can show, on a host that has one; no container is involved.
 
 The questions are those that the checks ask inside an image: nvidia-smi's answer, and a product
-of matrices by each framework that the host's Python has.
+of matrices and a convolution by each framework that the host's Python has.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import importlib.util
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from imagekit import profile
 from imagekit.catalogue import hardware
-from imagekit.checks.framework import check_framework_gpu
+from imagekit.checks.framework_gpu import check_framework_gpu
 from imagekit.checks.gpu import check_gpu
 from imagekit.checks.subject import Gpus, Subject
 from imagekit.commands import fits
@@ -77,15 +78,18 @@ def test_profiles_fit_or_say_why_not(plan: Plan) -> None:
 
 
 def test_nvidia_smi_lists_the_gpus(plan: Plan) -> None:
-    data = check_gpu(subject(plan), Deadline.after(SECONDS))
-    assert [gpu["driver"] for gpu in data["gpus"]] == [one.driver for one in hardware.host()]  # type: ignore[attr-defined]
+    data: Mapping[str, Any] = check_gpu(subject(plan), Deadline.after(SECONDS))
+    told = {(gpu["name"], gpu["compute_capability"], gpu["driver"]) for gpu in data["gpus"]}
+    assert told == {(one.gpu, one.cc, one.driver) for one in hardware.host()}
+    assert "simulated" not in data
 
 
 @pytest.mark.parametrize(
     ("name", "module"), [("pytorch", "torch"), ("jax", "jax"), ("tensorflow", "tensorflow")]
 )
-def test_a_framework_multiplies_on_the_gpu(plan: Plan, name: str, module: str) -> None:
+def test_a_framework_computes_on_each_gpu(plan: Plan, name: str, module: str) -> None:
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"this host's Python has no {module}")
     asked = subject(replace(plan, framework=Framework(name, "0")))
-    assert check_framework_gpu(asked, Deadline.after(SECONDS))["device"]
+    data: Mapping[str, Any] = check_framework_gpu(asked, Deadline.after(SECONDS))
+    assert len(data["devices"]) == len(check_gpu(asked, Deadline.after(SECONDS))["gpus"])  # type: ignore[arg-type]

@@ -30,6 +30,7 @@ OTHER_CHECKS = {
     "browser",
     "clipboard",
     "environment",
+    "framework_gpu",
     "gpu",
     "health",
     "hygiene",

@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
-from imagekit.checks.framework import _MODULES, _ON_GPU, _script, check_framework
-from imagekit.checks.framework import check_framework_gpu as check_gpu
-from imagekit.checks.subject import Gpus
+from imagekit.checks.framework import _MODULES, _script, check_framework
 from imagekit.plan.model import Cuda, Framework, Python
 from imagekit.wait import Deadline
 
@@ -24,8 +22,6 @@ def ask(ssh_server: Any, subject: Any, fake_inside: Any, plan: Any) -> Callable[
         inside: tuple[int, str] = (0, LINE),
         over_ssh: tuple[int, str] = (0, LINE),
         in_login: tuple[int, str] = (0, LINE),
-        gpus: Gpus | None = None,
-        check: Any = check_framework,
         **changes: Any,
     ) -> Any:
         fake = ssh_server(run=lambda _, env: in_login if env.get("SHELL") == "login" else over_ssh)
@@ -33,10 +29,9 @@ def ask(ssh_server: Any, subject: Any, fake_inside: Any, plan: Any) -> Callable[
         the_subject = subject(
             ssh_at=fake.address,
             inside=fake_inside({"python": inside, "python3": inside}),
-            gpus=gpus,
             the_plan=replace(plan, **{**there, **changes}),
         )
-        return check(the_subject, Deadline.after(5))
+        return check_framework(the_subject, Deadline.after(5))
 
     return run
 
@@ -74,25 +69,7 @@ def test_skipped_without_a_framework(ask: Any) -> None:
         ask(framework=None)
 
 
-def test_on_a_gpu(ask: Any) -> None:
-    gpus = Gpus("all", missing="")
-    said = (0, "imagekit:device=NVIDIA H200|total=512.0\n")
-    assert ask(check=check_gpu, gpus=gpus, inside=said) == {"device": "NVIDIA H200"}
-    with pytest.raises(CheckFailedError, match="a product of matrices"):
-        ask(check=check_gpu, gpus=gpus, inside=(0, "imagekit:device=x|total=0.0\n"))
-    with pytest.raises(CheckFailedError, match="CUDA driver version is insufficient"):
-        ask(check=check_gpu, gpus=gpus, inside=(1, "CUDA driver version is insufficient"))
-
-
-def test_on_a_gpu_is_skipped_without_one(ask: Any) -> None:
-    with pytest.raises(CheckSkippedError, match="none was asked for"):
-        ask(check=check_gpu)
-    with pytest.raises(CheckSkippedError, match="no CUDA"):
-        ask(check=check_gpu, cuda=None, gpus=Gpus("all", missing=""))
-
-
 @pytest.mark.parametrize("name", sorted(_MODULES))
 def test_scripts_are_python_of_any_age(name: str) -> None:
     assert "\n" not in _script(Framework(name, "1"))
     compile(_script(Framework(name, "1")), name, "exec")
-    compile(_ON_GPU[name], name, "exec")
