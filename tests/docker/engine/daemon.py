@@ -32,8 +32,12 @@ class TlsEngine:
 
 
 @contextmanager
-def tls_engine() -> Iterator[TlsEngine]:
-    """Run dockerd on a port that asks for a client's certificate."""
+def tls_engine(programs: Path | None = None) -> Iterator[TlsEngine]:
+    """Run dockerd on a port that asks for a client's certificate.
+
+    Args:
+        programs: a folder that its PATH begins with.
+    """
     program = shutil.which("dockerd")
     if program is None or shutil.which("ip") is None or os.geteuid() != 0:
         missing("dockerd", "an engine of one's own needs dockerd, ip and root")
@@ -65,13 +69,18 @@ def tls_engine() -> Iterator[TlsEngine]:
         ]
         (home / "none.json").write_text("{}")
         with log.open("wb") as out:
-            process = subprocess.Popen(command, stdout=out, stderr=out)
+            process = subprocess.Popen(command, stdout=out, stderr=out, env=_environment(programs))
         try:
             until(lambda: _listens(process, address, log), Deadline.after(60))
             yield TlsEngine(f"tcp://{address}:{_PORT}", client)
         finally:
             process.terminate()
             process.wait(60)
+
+
+def _environment(programs: Path | None) -> dict[str, str]:
+    path = os.environ["PATH"]
+    return {**os.environ, "PATH": f"{programs}:{path}" if programs else path}
 
 
 @contextmanager
