@@ -42,7 +42,7 @@ _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})\Z", re.ASCII)
 
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """The shipped schema called ``name``: ``profile`` or ``site``. Not to be changed."""
+    """The shipped schema called ``name``, such as ``profile``. Not to be changed."""
     text = (_SCHEMAS / f"{name}.json").read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded

@@ -20,6 +20,9 @@ VARIABLES: Mapping[str, str] = {
 """What the container under test is started with (``docker run -e``): one variable that every
 session gets whole, and one that looks like a secret, which only ``docker exec`` may see."""
 
+COMPARED = "compared"
+"""The key of the data that holds what each session had."""
+
 _COMPARED = (
     *("PATH", "LD_LIBRARY_PATH", "CUDA_HOME", "VIRTUAL_ENV", "CONDA_PREFIX"),
     *("LANG", "LANGUAGE", "TZ", SHARED),
@@ -31,7 +34,7 @@ _LOOK_AT = (
 
 
 def check_environment(subject: Subject, deadline: Deadline) -> Data:
-    """Ask in every way into the container, and say all that differs, at once."""
+    """Every way into the container gives the same environment, and none gives a secret."""
     problems: list[str] = []
     seen: dict[str, Seen] = {}
     for where, ask in ways(subject):
@@ -48,12 +51,35 @@ def check_environment(subject: Subject, deadline: Deadline) -> Data:
             if PRIVATE in session.variables:
                 problems.append(f"{PRIVATE}, which looks like a secret, is there {where}")
         problems += _leaks(where, session, subject.secrets)
+    compared = {COMPARED: _comparison(seen, subject.plan)}
     if problems:
-        raise CheckFailedError("one environment in every session", "; ".join(problems), _LOOK_AT)
+        asked = "one environment in every session"
+        raise CheckFailedError(asked, "; ".join(problems), _LOOK_AT, compared)
     return {
         "sessions": len(seen),
         "path": seen[first].variables["PATH"],
         "python": seen[first].python,
+        **compared,
+    }
+
+
+def _comparison(seen: Mapping[str, Seen], plan: Plan) -> dict[str, dict[str, str | None]]:
+    """What each session had, variable by variable: session to value, None where it is not set.
+
+    Of all variables only those that matter here: others may hold what is nobody's business.
+    """
+    both = {name for session in seen.values() for name in session.variables}
+    names = (*_COMPARED, *sorted(name for name in both if name.startswith("LC_")))
+    names = (*names, *(name for name, _ in plan.env))
+    found = {
+        name: {where: session.variables.get(name) for where, session in seen.items()}
+        for name in dict.fromkeys(names)
+    }
+    found["python"] = {where: session.python or None for where, session in seen.items()}
+    return {
+        name: values
+        for name, values in found.items()
+        if any(value is not None for value in values.values())
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from imagekit.checks.report import Result
+from imagekit.checks.check import Attachment
+from imagekit.checks.report import Failure, Result
 from imagekit.container import Secrets
 
 _MASK = "[password]"
@@ -35,11 +36,17 @@ class Redactor:
     def result(self, result: Result) -> Result:
         """The result without the secrets, in its reason and anywhere in its data."""
         data = {name: self._value(value) for name, value in result.data.items()}
-        return replace(result, reason=self.text(result.reason), data=data)
+        parts = result.failure
+        if parts is not None:
+            parts = Failure(*map(self.text, (parts.asked, parts.got, parts.look_at)))
+        return replace(result, reason=self.text(result.reason), data=data, failure=parts)
 
     def _value(self, value: object) -> object:
         if isinstance(value, str):
             return self.text(value)
+        if isinstance(value, Attachment) and value.media_type.startswith("text/"):
+            text = self.text(value.content.decode(errors="replace"))
+            return replace(value, content=text.encode())
         if isinstance(value, Mapping):
             return {name: self._value(inner) for name, inner in value.items()}
         if isinstance(value, (list, tuple)):

@@ -9,10 +9,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError
-from imagekit.checks.report import Result
+from imagekit.checks.report import Result, failed
 from imagekit.checks.subject import Subject
 from imagekit.events import Emit, StepFinished, StepStarted
 from imagekit.wait import Deadline
@@ -48,11 +49,13 @@ def ask_all(
     """
     news: queue.SimpleQueue[_News] = queue.SimpleQueue()
     abandoned = threading.Event()
+    begun = time.monotonic()
     asked: dict[str, float] = {}
     results: dict[str, Result] = {}
 
     def finish(result: Result) -> None:
-        results[result.name] = result
+        started = asked.get(result.name, time.monotonic()) - begun
+        results[result.name] = replace(result, started=started)
         on_event(_finished(prefix, result))
 
     try:
@@ -114,7 +117,7 @@ def _ask(check: Check, subject: Subject, deadline: Deadline) -> Result | BaseExc
     try:
         data = check.ask(subject, deadline)
     except CheckFailedError as error:
-        return Result(check.name, "failed", str(error), time.monotonic() - begun)
+        return failed(check.name, error, time.monotonic() - begun)
     except CheckSkippedError as error:
         return Result(check.name, "skipped", error.reason, time.monotonic() - begun)
     except BaseException as error:  # noqa: BLE001 (raised again by the thread that waits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 
 import docker.errors
 
@@ -25,6 +26,7 @@ from imagekit.container import (
     Port,
     generate_secrets,
 )
+from imagekit.engine import images
 from imagekit.engine.connection import Engine
 from imagekit.engine.faults import in_words
 from imagekit.errors import EngineError, InputError, Message, WorkFailedError
@@ -81,6 +83,7 @@ def run_checks(
             cannot be started.
     """
     begun = time.monotonic()
+    tested = datetime.now(timezone.utc).isoformat(timespec="seconds")
     wanted = select(options)
     image_id, plan = _read_plan(engine, image)
     key = ssh.new_key()
@@ -104,6 +107,9 @@ def run_checks(
         seconds=time.monotonic() - begun,
         results=tuple(map(redactor.result, results)),
         log=redactor.text(log),
+        store=engine.store,
+        tested=tested,
+        facts=images.find(engine, image_id),
     )
 
 
@@ -185,6 +191,7 @@ def _spec(engine: Engine, image_id: str, plan: Plan, gpus: str) -> ContainerSpec
 def _ask(
     stage: Stage, subject: Subject, wanted: frozenset[str], on_event: Emit
 ) -> tuple[Result, ...]:
+    begun = time.monotonic()
     checks = [check for check in CHECKS if check.name in wanted]
     results = ask_all(checks, subject, lambda: _gone(stage), on_event)
     for result in results:
@@ -201,8 +208,9 @@ def _ask(
         passed = {result.name for result in results if result.status == "passed"}
         again = [c for c in CHECKS if (c.name in passed or not checks) and not c.full]
         now = replace(subject, addresses=stage.addresses())
+        started = time.monotonic() - begun
         result = disruption.disturb(stage, now, again, lambda: _gone(stage), on_event)
-        results = (*results, result)
+        results = (*results, replace(result, started=started))
     return results
 
 

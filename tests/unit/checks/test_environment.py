@@ -77,7 +77,21 @@ def ask(ssh_server: Any, jupyter_server: Any, subject: Any, plan: Any) -> Callab
 
 
 def test_passes(ask: Any) -> None:
-    assert ask() == {"sessions": 8, "path": PATH, "python": "/opt/venv/bin/python"}
+    data = ask()
+    compared = data.pop("compared")
+    assert data == {"sessions": 8, "path": PATH, "python": "/opt/venv/bin/python"}
+    assert compared["PATH"] == dict.fromkeys(WAYS.values(), PATH)
+    assert list(compared) == ["PATH", "LANG", "TZ", SHARED, "COURSE", "python"]
+
+
+def test_what_each_session_had_is_there_when_one_differs(ask: Any) -> None:
+    with pytest.raises(CheckFailedError) as failed:
+        ask(tty=said(TZ=None, LC_ALL="C", HINT="nobody's business"))
+    compared = failed.value.data["compared"]
+    assert compared["TZ"] == {**dict.fromkeys(WAYS.values(), GOOD["TZ"]), WAYS["tty"]: None}
+    assert compared["LC_ALL"] == {**dict.fromkeys(WAYS.values()), WAYS["tty"]: "C"}
+    assert "HINT" not in compared
+    assert PRIVATE not in compared
 
 
 def test_the_folder_of_conda_s_function_is_no_difference(ask: Any) -> None:

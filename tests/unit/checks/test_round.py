@@ -49,6 +49,18 @@ def test_results_come_in_order_with_events(subject: Any) -> None:
     assert finished["check again: one"] == ""
 
 
+def test_results_say_when_they_began(subject: Any) -> None:
+    waited = threading.Event()
+
+    def waits(_subject: Any, _deadline: Any) -> dict[str, object]:
+        waited.wait(0.05)  # nobody sets it
+        return {}
+
+    checks = [Check("a", 5, waits, uses="screen"), Check("b", 5, passes, uses="screen")]
+    first, second = ask_all(checks, subject(), still_there, lambda _: None)
+    assert 0 <= first.started < first.started + 0.05 <= second.started < 5
+
+
 def test_checks_are_asked_side_by_side(subject: Any) -> None:
     both = threading.Barrier(2, timeout=5)
 

@@ -1,6 +1,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from imagekit.checks import runner
 from imagekit.checks.check import Check, CheckFailedError
 from imagekit.checks.disruption import Disruption
 from imagekit.checks.registry import CHECKS, DISRUPTIONS, NAMES
-from imagekit.checks.report import Result
+from imagekit.checks.report import Failure, Result
 from imagekit.checks.runner import Options, run_checks, select
 from imagekit.checks.subject import Gpus, State
 from imagekit.container import ContainerSpec, Secrets
@@ -30,7 +31,11 @@ def engine(labels: dict[str, str] | None = None, error: Exception | None = None)
             raise error
         return SimpleNamespace(id="sha256:aa", labels=labels or {})
 
-    client = SimpleNamespace(images=SimpleNamespace(get=get))
+    def inspect_image(ref: str) -> dict[str, Any]:
+        return {"Id": ref, "Size": 7, "Os": "linux", "Config": {"Labels": labels}}
+
+    api = SimpleNamespace(inspect_image=inspect_image)
+    client = SimpleNamespace(images=SimpleNamespace(get=get), api=api)
     return Engine(client, "unix:///x", "a test", "27.0", "1.41", True, "overlay2")  # type: ignore[arg-type]
 
 
@@ -95,7 +100,7 @@ def test_report(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def check_restart(_stage: Any, _subject: Any, checks: Any, *_: Any) -> Result:
         asked.append([check.name for check in checks])
-        return Result("restart", "passed")
+        return Result("restart", "passed", started=-1.0)
 
     disrupt(monkeypatch, check_restart)
     report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo:latest", Options(full=True))
@@ -103,7 +108,11 @@ def test_report(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (report.image, report.image_id, report.profile) == ("demo:latest", "sha256:aa", "demo")
     assert report.plan == plan.digest
     assert [result.name for result in report.results] == ["one", "restart"]
+    one, restart = report.results
+    assert 0 <= one.started <= restart.started < report.seconds
     assert asked == [["one"]]
+    assert (report.store, report.facts.id, report.facts.size) == ("overlay2", "sha256:aa", 7)  # type: ignore[union-attr]
+    assert datetime.fromisoformat(report.tested).utcoffset() == timedelta(0)
     (spec,) = stage.specs
     assert spec.image == "sha256:aa"
     assert [(p.container_port, p.host_ip, p.host_port) for p in spec.ports] == [
@@ -124,6 +133,7 @@ def test_no_secret_gets_out(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPat
     )
     assert not report.ok
     assert report.results[0].reason == "asked for a banner; got hello [password]"
+    assert report.results[0].failure == Failure("a banner", "hello [password]")
     assert "my password is [password]" in report.log
     assert "hello [password]" in str(events)
 
