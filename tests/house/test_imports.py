@@ -20,7 +20,7 @@ KNOWERS = {
     "websockets": {"checks"},
     "grpclib": {"engine"},
     "google": {"engine"},
-    "jinja2": {"render.py"},
+    "jinja2": {"render.py", "checks"},  # the Dockerfile, and the report's page
     "jsonschema": {"validation.py"},
     "yaml": {"document.py", "catalogue"},
     "cyclonedx": {"sbom.py"},
