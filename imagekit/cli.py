@@ -21,7 +21,7 @@ VERBS = {
     "list": "List the profiles that can be built.",
     "show": "Show what a profile means: every decision made, and why.",
     "validate": "Check profiles without building them.",
-    "schema": "Print the JSON Schema of profiles, or of site files.",
+    "schema": "Print the JSON Schema of profiles, site files or reports.",
     "catalogue": "Print the data on what exists and what fits.",
     "render": "Write the Dockerfile and its files.",
     "build": "Build the images of profiles.",

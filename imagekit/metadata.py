@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from imagekit.engine.connection import Engine
 
 
-def check_path(text: str) -> Path:
+def check_path(text: str, option: str = "--metadata-file") -> Path:
     """The file to write, links followed, when it can be written.
+
+    Args:
+        text: the path as a person gave it.
+        option: what takes it, for the message.
 
     Raises:
         InputError: it cannot.
@@ -35,7 +39,30 @@ def check_path(text: str) -> Path:
         what = f"you may not write to {folder}"
     else:
         return path
-    raise InputError(Message(text, what, "--metadata-file takes a file in a folder that is there"))
+    raise InputError(Message(text, what, f"{option} takes a file in a folder that is there"))
+
+
+def check_folder(text: str, option: str) -> Path:
+    """The folder to write to, links followed, when it is there or can be made.
+
+    Args:
+        text: the path as a person gave it.
+        option: what takes it, for the message.
+
+    Raises:
+        InputError: it can be neither written nor made.
+    """
+    path = Path(text).resolve()
+    there = path if path.exists() else path.parent
+    if path.exists() and not path.is_dir():
+        what = "is no folder"
+    elif not there.is_dir():
+        what = f"there is no folder {there}"
+    elif not os.access(there, os.W_OK | os.X_OK):
+        what = f"you may not write to {there}"
+    else:
+        return path
+    raise InputError(Message(text, what, f"{option} takes a folder, or a name for a new one"))
 
 
 def describe(builds: Sequence[tuple[Plan, Built]], engine: Engine, version: str) -> dict[str, Any]:

@@ -16,15 +16,22 @@ _UNQUOTED = {"number": ("1", "12", "3.11", "12.2"), "boolean": ("true", "false")
 
 @click.command()
 @click.argument(
-    "kind", metavar="[profile|site]", type=click.Choice(["profile", "site"]), default="profile"
+    "kind",
+    metavar="[profile|site|report]",
+    type=click.Choice(["profile", "site", "report"]),
+    default="profile",
 )
 def command(kind: str) -> None:
-    """Print the JSON Schema of profiles, or of site files.
+    """Print the JSON Schema of profiles, site files or reports.
 
     For editors, which then complete keys and mark mistakes: write it to a file, and name
     that file in a profile's first line: # yaml-language-server: $schema=FILE
+
+    That of reports is for programs that read what `imagekit test --json` prints.
     """
-    rules = _for_editors(validation.schema(kind))
+    rules = validation.schema(kind)
+    if kind != "report":  # which nobody writes, and which is JSON
+        rules = _for_editors(rules)
     click.echo(json.dumps(rules, indent=2, ensure_ascii=False))
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from imagekit import names, profile
+from imagekit import metadata, names, profile
 from imagekit.commands import progress
 from imagekit.commands.options import engine_option, json_option, set_option
 from imagekit.container import check_gpus
 from imagekit.plan.resolve import resolve
+
+if TYPE_CHECKING:
+    from imagekit.checks.report import Report
 
 
 @click.command()
@@ -22,6 +28,8 @@ from imagekit.plan.resolve import resolve
 @set_option
 @engine_option
 @json_option
+@click.option("--junit", metavar="FILE", default="", help="Write JUnit XML for CI servers.")
+@click.option("--report", "folder", metavar="DIR", default="", help="Write an HTML page.")
 @progress.option
 def command(
     profile_: str,
@@ -34,23 +42,31 @@ def command(
     overrides: tuple[str, ...],
     address: str,
     as_json: bool,
+    junit: str,
+    folder: str,
     style: str,
 ) -> int:
     """Smoke-test a profile's image.
 
-    A real login, a real desktop; with --full, a real restart.
+    A real login, a real desktop; with --full, a real restart. Exits with 1 when a check
+    failed. --report writes DIR/index.html, which needs nothing beside it, DIR/report.json,
+    and the pictures that checks took.
 
     JSON: {"version": 1, "image", "profile", "ok", "checks": [{"name", "status", "reason",
-    "seconds", "data"}], …}. Exits with 1 when a check failed.
+    "failure", "started", "seconds", "data"}], …}; `imagekit schema report` has all of it.
     """
     if bool(profile_) == bool(image):
         raise click.UsageError("name a PROFILE, or an image with --image")
     check_gpus(gpus)
+    # Wrong paths are to be found before anything is contacted.
+    junit_file = metadata.check_path(junit, "--junit") if junit else None
+    report_folder = metadata.check_folder(folder, "--report") if folder else None
     # The plan's own tag, not `latest`: what is tested is what the profile says now.
     reference = image or names.tags(resolve(profile.load(profile_, overrides)))[1]
 
     # These import docker-py and testcontainers, which takes longer than all of the above.
     from imagekit.checks.runner import Options, run_checks, select  # noqa: PLC0415
+    from imagekit.commands import results  # noqa: PLC0415
     from imagekit.engine.connection import connect  # noqa: PLC0415
 
     options = Options(only, full, require, gpus, ("browser",) if browser else ())
@@ -61,7 +77,18 @@ def command(
     if as_json:
         click.echo(report.to_json())
     else:
-        for result in report.results:
-            reason = f"  {result.reason}" if result.reason else ""
-            click.echo(f"{result.status:<8} {result.name:<10} {result.seconds:5.1f} s{reason}")
+        results.tell(report)
+    _write(report, junit_file, report_folder)
     return 0 if report.ok else 1
+
+
+def _write(report: Report, junit: Path | None, folder: Path | None) -> None:
+    """Write what was asked for, and say so where it does not mix with results."""
+    from imagekit.checks.forms.folder import write_file, write_folder  # noqa: PLC0415
+    from imagekit.checks.forms.junit import to_junit  # noqa: PLC0415
+
+    if junit is not None:
+        write_file(junit, to_junit(report))
+        click.echo(f"wrote {junit}", err=True)
+    if folder is not None:
+        click.echo(f"wrote {write_folder(report, folder)[0]}", err=True)

@@ -9,10 +9,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from imagekit import validation
+
 RunCli = Callable[..., Any]
 
 
-@pytest.mark.parametrize("kind", ["profile", "site"])
+@pytest.mark.parametrize("kind", ["profile", "site", "report"])
 def test_what_is_printed_is_a_schema(run_cli: RunCli, kind: str) -> None:
     ended = run_cli("schema", kind)
     assert (ended.code, ended.err) == (0, "")
@@ -24,6 +26,10 @@ def test_what_is_printed_is_a_schema(run_cli: RunCli, kind: str) -> None:
 
 def test_profiles_are_meant_when_nothing_is_said(run_cli: RunCli) -> None:
     assert run_cli("schema").out == run_cli("schema", "profile").out
+
+
+def test_that_of_reports_is_as_strict_as_the_shipped_one(run_cli: RunCli) -> None:
+    assert json.loads(run_cli("schema", "report").out) == validation.schema("report")
 
 
 def test_another_kind_is_wrong_usage(run_cli: RunCli) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+from xml.etree import ElementTree
 
 import pytest
 
 from imagekit import names, profile
 from imagekit.checks import runner
+from imagekit.checks.check import Attachment
+from imagekit.checks.report import Report, Result
 from imagekit.engine import connection
 from imagekit.events import Emit
 from imagekit.plan.resolve import resolve
@@ -24,29 +28,10 @@ class Ended(Protocol):
 RunCli = Callable[..., Ended]
 
 
-@dataclass
-class Result:
-    name: str
-    status: str
-    reason: str
-    seconds: float
-
-
-@dataclass
-class Report:
-    results: tuple[Result, ...]
-
-    @property
-    def ok(self) -> bool:
-        return all(result.status != "failed" for result in self.results)
-
-    def to_json(self) -> str:
-        return '{"version": 1}'
-
-
 PASSED = Result("sshd", "passed", "", 1.26)
 SKIPPED = Result("gpu", "skipped", "no GPU asked for", 0.0)
 FAILED = Result("vnc", "failed", "no answer", 12.5)
+PICTURED = Result("desktop", "passed", "", 1.0, {"x": Attachment("x.png", "image/png", b"png")})
 
 
 @pytest.fixture
@@ -60,7 +45,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, runn
             engine: object, reference: str, options: runner.Options, *, on_event: Emit
         ) -> Report:
             calls.append((reference, options))
-            return Report(results)
+            return Report(reference, "sha256:aa", "demo", "dd", "Docker Engine 27", 13.9, results)
 
         monkeypatch.setattr(runner, "run_checks", run_checks)
         monkeypatch.setattr(connection, "connect", lambda _address: object())
@@ -79,8 +64,9 @@ def test_a_profile_is_tested_by_its_plans_own_tag(run_cli: RunCli, asked: Asked)
     assert calls == [(names.tags(plan)[1], runner.Options(("sshd", "gpu"), gpus="all"))]
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines() == [
-        "passed   sshd         1.3 s",
-        "skipped  gpu          0.0 s  no GPU asked for",
+        "passed   sshd    1.3 s",
+        "skipped  gpu   no GPU asked for",
+        "1 passed, 0 failed, 1 skipped in 13.9 s",
     ]
 
 
@@ -89,14 +75,61 @@ def test_a_failed_check_is_exit_1(run_cli: RunCli, asked: Asked) -> None:
     ended = run_cli("test", "--image", "lab/x:1")
     assert calls == [("lab/x:1", runner.Options())]
     assert ended.code == 1
-    assert ended.out.endswith("failed   vnc         12.5 s  no answer\n")
+    assert ended.out.endswith(
+        "failed   vnc    12.5 s\n         no answer\n1 passed, 1 failed, 0 skipped in 13.9 s\n"
+    )
 
 
 @pytest.mark.parametrize(("result", "code"), [(PASSED, 0), (FAILED, 1)])
 def test_json_is_the_report(run_cli: RunCli, asked: Asked, result: Result, code: int) -> None:
     asked(result)
     ended = run_cli("test", "--image", "x", "--json")
-    assert (ended.code, ended.out, ended.err) == (code, '{"version": 1}\n', "")
+    assert (ended.code, ended.err) == (code, "")
+    told = json.loads(ended.out)
+    assert (told["version"], told["image"], told["ok"]) == (1, "x", code == 0)
+
+
+def test_all_forms_at_once(run_cli: RunCli, asked: Asked, place: Path) -> None:
+    asked(FAILED, PICTURED)
+    ended = run_cli("test", "--image", "x", "--json", "--junit", "j.xml", "--report", "out")
+    assert ended.code == 1
+    written = [place / "j.xml", place / "out" / "index.html"]
+    assert ended.err == "".join(f"wrote {path}\n" for path in written)
+    (suite,) = ElementTree.fromstring((place / "j.xml").read_bytes())  # noqa: S314 (our own)
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert "<title>failed: demo</title>" in (place / "out" / "index.html").read_text("utf-8")
+    assert (place / "out" / "report.json").read_text("utf-8") == ended.out
+    assert (place / "out" / "x.png").read_bytes() == b"png"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--junit", "none/j.xml"), "none/j.xml: there is no folder"),
+        (("--junit", "."), ".: is a folder\n  hint: --junit takes a file"),
+        (("--report", "none/out"), "none/out: there is no folder"),
+        (("--report", "file"), "file: is no folder\n  hint: --report takes a folder"),
+    ],
+)
+def test_wrong_paths_are_found_before_anything_is_asked(
+    run_cli: RunCli, asked: Asked, place: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    (place / "file").touch()
+    calls = asked(PASSED)
+    ended = run_cli("test", "--image", "x", *arguments)
+    assert (ended.code, ended.out, calls) == (2, "", [])
+    assert said in ended.err
+
+
+def test_what_cannot_be_written_does_not_hide_the_results(
+    run_cli: RunCli, asked: Asked, place: Path
+) -> None:
+    asked(PASSED)
+    (place / "out" / "index.html").mkdir(parents=True)
+    ended = run_cli("test", "--image", "x", "--report", "out")
+    assert ended.code == 1
+    assert ended.out.startswith("passed   sshd")
+    assert "index.html: cannot be written: Is a directory" in ended.err
 
 
 def test_everything_is_asked_and_must_not_be_skipped(run_cli: RunCli, asked: Asked) -> None:
