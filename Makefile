@@ -16,7 +16,7 @@ ON_ENGINE := host=$$(.ci/engine up $(if $(filter-out default,$(ENGINE)),--$(ENGI
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ---- people ---------------------------------------------------------------
 
@@ -81,6 +81,10 @@ reference: .venv/runtime ## Write docs/reference anew from code and data
 .PHONY: screenshots
 screenshots: .venv/dev ## Take docs/screens anew in a real Chromium: minutes
 	@$(ON_ENGINE) $(BIN)/python .ci/screenshots
+
+.PHONY: example-report
+example-report: .venv/dev ## Make docs/examples/report anew: test PROFILE, keep the page
+	@$(ON_ENGINE) $(BIN)/python .ci/example-report $(PROFILE)
 
 .PHONY: fuzz
 fuzz: .venv/dev ## 20,000 generated profiles and sites: minutes

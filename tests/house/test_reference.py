@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from imagekit.checks.registry import NAMES
 from imagekit.cli import VERBS
 
-PAGES = ("catalogue.md", "cli.md", "profile.md", "site.md")
+PAGES = ("catalogue.md", "checks.md", "cli.md", "profile.md", "site.md")
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +41,11 @@ def test_there_are_no_other_pages(root: Path, made: Path) -> None:
 def test_every_verb_has_its_part(made: Path) -> None:
     text = (made / "cli.md").read_text("utf-8")
     assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == list(VERBS)
+
+
+def test_every_check_has_its_line_and_its_module_is_there(root: Path, made: Path) -> None:
+    text = (made / "checks.md").read_text("utf-8")
+    assert re.findall(r"^\| `([a-z-]+)` \| \S", text, re.MULTILINE) == list(NAMES)
+    modules = re.findall(r"\]\((\.\./\.\./\S+)\)", text)
+    assert len(modules) == len(NAMES)
+    assert [path for path in modules if not (root / "docs" / "reference" / path).is_file()] == []
