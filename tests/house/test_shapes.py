@@ -9,9 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
 
+import jsonschema
 import pytest
 
-from imagekit import events, metadata, profile
+from imagekit import events, metadata, profile, validation
 from imagekit.bases import Base
 from imagekit.build import Built
 from imagekit.engine.trace import StepRun
@@ -40,6 +41,14 @@ def test_the_metadata_file_has_the_shape_of_its_example(page: str) -> None:
     plan = resolve(profile.load("cpu-ssh"))
     described = metadata.describe([(plan, built)], engine, "0.1.0")
     assert shape(described) == shape(json.loads(example))
+
+
+def test_the_example_of_a_report_follows_the_schema_and_its_page_is_small(root: Path) -> None:
+    folder = root / "docs" / "examples" / "report"
+    told = json.loads((folder / "report.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(validation.schema("report")).validate(told)
+    assert told["ok"]
+    assert (folder / "index.html").stat().st_size < 600_000
 
 
 def test_every_event_is_documented_with_its_fields(page: str) -> None:
