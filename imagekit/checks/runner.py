@@ -14,6 +14,7 @@ from imagekit.checks.health import PROBE_SECONDS
 from imagekit.checks.redact import Redactor
 from imagekit.checks.registry import CHECKS, DISRUPTIONS, NAMES
 from imagekit.checks.report import Report, Result
+from imagekit.checks.restart import RESTART
 from imagekit.checks.round import ask_all
 from imagekit.checks.stage import Stage, loopback_or_all, staged
 from imagekit.checks.subject import Subject
@@ -35,7 +36,8 @@ from imagekit.names import RESOLVED_LABEL, ports
 from imagekit.plan.model import Plan, from_json
 
 _LOG_LINES_IN_REASON = 3
-_OF_HEALTH = frozenset({"health", UNHEALTHY})
+# What asks for the container's health, or asks again what does.
+_OF_HEALTH = frozenset({"health", UNHEALTHY, RESTART})
 
 NO_GPUS = "none"
 GPU_CHECKS = frozenset({"gpu", "framework-gpu"})

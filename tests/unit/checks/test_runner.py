@@ -242,11 +242,17 @@ def test_only_what_takes_seconds_is_asked(
     assert [result.name for result in report.results] == ["one"]
 
 
-def test_health_is_probed_often_where_it_is_asked(stage: Any, plan: Any) -> None:
-    image = engine({RESOLVED_LABEL: plan.to_json()})
-    for only in ("gpu", "health"):
-        run_checks(image, "demo", Options(only=(only,)))
-    assert [spec.probe_seconds for spec in stage.specs] == [0.0, 2.0]
+@pytest.mark.parametrize(
+    ("only", "seconds"), [("gpu", 0.0), ("health", 2.0), ("unhealthy", 2.0), ("restart", 2.0)]
+)
+def test_health_is_probed_often_where_it_is_asked(
+    stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch, only: str, seconds: float
+) -> None:
+    use(monkeypatch, [])
+    monkeypatch.setattr(runner, "NAMES", (only,))
+    monkeypatch.setattr(runner, "DISRUPTIONS", ())
+    run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo", Options(only=(only,)))
+    assert [spec.probe_seconds for spec in stage.specs] == [seconds]
 
 
 def test_what_takes_long_is_not_asked_again(
