@@ -46,24 +46,20 @@ class Run:
     process: subprocess.Popen[bytes]
     volumes: set[str] = field(default_factory=set)
 
-    def containers(self) -> list[str]:
-        """Ids of its containers, in whatever state; their volumes are noted."""
+    def containers(self) -> dict[str, str]:
+        """Ids of its containers with their states; their volumes are noted."""
         filters = {"ancestor": self.image, "label": RUN_LABEL}
         found = self.engine.client.api.containers(all=True, filters=filters)
         for container in found:
             self.volumes |= {m["Name"] for m in container["Mounts"] if m["Type"] == "volume"}
-        return [str(container["Id"]) for container in found]
+        return {str(container["Id"]): str(container["State"]) for container in found}
 
     def await_container(self) -> None:
         """Wait until its container runs."""
 
         def running() -> None:
             assert self.process.poll() is None, "the run ended by itself"
-            states = [
-                self.engine.client.api.inspect_container(name)["State"]["Running"]
-                for name in self.containers()
-            ]
-            if not any(states):
+            if "running" not in self.containers().values():
                 raise NotYetError("no container")
 
         until(running, Deadline.after(SECONDS), pause=0.02)

@@ -39,10 +39,7 @@ def kill_one(engine: Engine, image: str, after: float, *, group: bool) -> str:
     with run_of(engine, image) as run:
         before = set(run.containers())  # of runs killed just now
         assert run.go_on(after), "the run ended by itself"
-        states = {
-            str(engine.client.api.inspect_container(name)["State"]["Status"])
-            for name in set(run.containers()) - before
-        }
+        states = {state for name, state in run.containers().items() if name not in before}
         if group:
             os.killpg(run.process.pid, signal.SIGKILL)
         else:
