@@ -52,7 +52,8 @@ with open(script, "w") as file:
 os.chmod(script, 0o755)
 with open(folder + "/log", "w") as log:
     subprocess.Popen(["x-terminal-emulator", "-e", script], stdin=subprocess.DEVNULL, stdout=log,
-                     stderr=log, start_new_session=True)
+                     stderr=log, start_new_session=True,
+                     env=dict(os.environ, IMAGEKIT_CHECK=folder))
 end = time.monotonic() + float(sys.argv[2])
 while time.monotonic() < end:
     if os.path.exists(folder + "/ready") and active() not in ([], ["0x0"], before):
@@ -70,13 +71,13 @@ lines = open(path, encoding="utf-8", errors="replace").read().splitlines() \
 print("imagekit:" + json.dumps(lines))
 """
 
-# The script's end is the terminal's.
+# The script's end is not every terminal's: LXQt's keeps its window open.
 _CLOSE = r"""
 import os, shutil, signal, sys
+mark = b"IMAGEKIT_CHECK=" + sys.argv[1].encode()
 for pid in filter(str.isdigit, os.listdir("/proc")):
     try:
-        words = open(f"/proc/{pid}/cmdline").read().split("\0")
-        if sys.argv[1] + "/type" in words[:2]:
+        if mark in open(f"/proc/{pid}/environ", "rb").read().split(b"\0"):
             os.kill(int(pid), signal.SIGHUP)
     except OSError:
         continue

@@ -153,7 +153,8 @@ import signal
 mark, windows = sys.argv[1], [int(word) for word in sys.argv[2:]]
 for pid in filter(str.isdigit, os.listdir("/proc")):
     try:
-        if b"IMAGEKIT_CHECK=" + mark.encode() in open("/proc/%s/environ" % pid, "rb").read():
+        variables = open("/proc/%s/environ" % pid, "rb").read().split(b"\0")
+        if b"IMAGEKIT_CHECK=" + mark.encode() in variables:
             os.kill(int(pid), signal.SIGHUP)
     except OSError:
         continue
