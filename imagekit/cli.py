@@ -26,7 +26,7 @@ VERBS = {
     "render": "Write the Dockerfile and its files.",
     "build": "Build the images of profiles.",
     "bootstrap": "Make a base image from an apt mirror, without a registry.",
-    "test": "Smoke-test a profile's image.",
+    "test": "Smoke-test a profile's image, or any other.",
     "push": "Push a profile's image to registries, and see that it is there.",
     "run": "Start a container for a person.",
     "card": "Say how a person logs in.",

@@ -130,6 +130,9 @@ class ContainerSpec:
         log_bytes: cap of the container's log; the engine keeps three files of a third each.
         probe_seconds: how often the engine probes the image's health, believing each probe;
             0.0 leaves interval, start period and retries as the image has them.
+        command: instead of the image's own; none for that.
+        fresh_run: whether ``/run`` is empty memory at the start. imagekit's images expect
+            that; others may have put folders there that their services need.
     """
 
     image: str
@@ -144,6 +147,8 @@ class ContainerSpec:
     environment: tuple[tuple[str, str], ...] = ()
     log_bytes: int = 30 << 20
     probe_seconds: float = 0.0
+    command: tuple[str, ...] = ()
+    fresh_run: bool = True
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of docker-py's ``containers.create``, the image not among them."""
@@ -160,7 +165,7 @@ class ContainerSpec:
             "shm_size": self.shm_bytes,
             # What the image writes there at its start, the desktop's password among it
             # (VNC keeps it in a form that anyone can read), must not reach a layer.
-            "tmpfs": {"/run": "mode=0755"},
+            "tmpfs": {"/run": "mode=0755"} if self.fresh_run else {},
             "log_config": {
                 "type": "json-file",
                 "config": {"max-file": "3", "max-size": str(self.log_bytes // 3)},
@@ -172,6 +177,8 @@ class ContainerSpec:
             arguments["hostname"] = self.hostname
         if self.restart != "no":
             arguments["restart_policy"] = {"Name": self.restart}
+        if self.command:
+            arguments["command"] = list(self.command)
         if self.environment:
             arguments["environment"] = dict(self.environment)
         if self.gpus:

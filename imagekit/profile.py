@@ -5,6 +5,7 @@ This is the last place where a profile is a mapping; what leaves is a ``Profile`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,11 +20,11 @@ from imagekit.choices import (
     SshdChoice,
     UserChoice,
 )
-from imagekit.document import MAX_DEPTH, Mapping, Mark, Problem, beyond
+from imagekit.document import MAX_DEPTH, Document, Mapping, Mark, Problem, beyond
 from imagekit.errors import InputError, Message
 from imagekit.library import find, names
 
-__all__ = ["Profile", "find", "load", "names"]
+__all__ = ["Profile", "defaults", "find", "load", "names"]
 
 # Takes an input method away that a profile inherits.
 _NO_INPUT = "none"
@@ -104,17 +105,33 @@ def load(name: str, overrides: tuple[str, ...] = ()) -> Profile:
     if path.stem.startswith("_"):
         hint = "mixins are for extends: only"
         raise InputError(Message(str(path), "a mixin cannot be built", hint))
-    documents = inherit.lineage(path)
-    defaults, merged = documents[0].root, Mapping((), Mark(str(path)))
+    return _merged(path.stem, inherit.lineage(path), Mark(str(path)), overrides)
+
+
+def defaults(overrides: tuple[str, ...] = ()) -> Profile:
+    """The general defaults with overrides on top: a profile without a file and a name.
+
+    Raises:
+        InputError: as for ``load``.
+    """
+    path = find(inherit.BASE_NAME)
+    return _merged("", inherit.lineage(path), Mark(str(path)), overrides)
+
+
+def _merged(
+    name: str, documents: Sequence[Document], mark: Mark, overrides: tuple[str, ...]
+) -> Profile:
+    """What documents, the most general first, and overrides come to."""
+    general, merged = documents[0].root, Mapping((), mark)
     for part in documents:
         merged = inherit.merge(merged, part.root)
     for override in overrides:
         merged = inherit.merge(merged, inherit.override(override))
     checked = validation.validate(merged, "profile")
-    values, sound = _sound(defaults, merged, checked)
+    values, sound = _sound(general, merged, checked)
     problems = [problem for part in documents for problem in part.problems]
     more = beyond(problems, checked.problems)
-    found = _typed(path.stem, values, sound, (*problems, *more))
+    found = _typed(name, values, sound, (*problems, *more))
     return replace(found, wrong=frozenset(str(path[0]) for path in checked.bad if path))
 
 

@@ -208,7 +208,7 @@ def _ask(
     user = subject.plan.user.name
     with asking(asked):
         code, text = subject.inside.execute(
-            ("env", f"HOME=/home/{user}", "/usr/bin/python3", "-c", script, *arguments),
+            ("env", f"HOME={subject.home}", "/usr/bin/python3", "-c", script, *arguments),
             user=user,
             timeout=deadline.timeout(),
         )

@@ -41,9 +41,13 @@ class Notebook:
         address: host name and port.
         token: for all that asks for one.
         deadline: when to give up; everything raises ``TimeoutError`` then.
+        base: the path below which it is; empty for ``/``.
     """
 
-    def __init__(self, address: tuple[str, int], token: str, deadline: Deadline) -> None:
+    def __init__(
+        self, address: tuple[str, int], token: str, deadline: Deadline, base: str = BASE
+    ) -> None:
+        self._base = base
         self._address = address
         self._token = token
         self._deadline = deadline
@@ -53,7 +57,7 @@ class Notebook:
 
         Args:
             method: HTTP's.
-            path: whole, so usually with ``BASE``.
+            path: whole, so usually with the base.
             token: another token than the client's own.
 
         Raises:
@@ -83,15 +87,17 @@ class Notebook:
 
     def _version(self) -> str:
         try:
-            answer = self.request("GET", f"{BASE}/api")
+            answer = self.request("GET", f"{self._base}/api")
         except ConnectionError as error:
             raise NotYetError(str(error) or "Jupyter closes connections") from error
         if answer.status >= 500:  # a proxy in front of it, too
-            raise NotYetError(f"status {answer.status} at {BASE}/api")
+            raise NotYetError(f"status {answer.status} at {self._base}/api")
         try:
             return str(json.loads(answer.body)["version"])
         except (ValueError, LookupError, TypeError) as error:
-            raise AnswerError(f"status {answer.status} and no version at {BASE}/api") from error
+            raise AnswerError(
+                f"status {answer.status} and no version at {self._base}/api"
+            ) from error
 
     def compute(self, code: str) -> str:
         """What Python code prints in a kernel of its own.
@@ -142,7 +148,7 @@ class Notebook:
     @contextmanager
     def _made(self, kind: str, key: str) -> Iterator[str]:
         """A new kernel or terminal, taken away in the end."""
-        path = f"{BASE}/api/{kind}"
+        path = f"{self._base}/api/{kind}"
         answer = self.request("POST", path)
         if answer.status not in {200, 201}:
             raise AnswerError(
@@ -163,7 +169,7 @@ class Notebook:
         host, port = self._address
         try:
             with connect(
-                f"ws://{host}:{port}{BASE}/{path}",
+                f"ws://{host}:{port}{self._base}/{path}",
                 additional_headers=_headers(self._token),
                 open_timeout=self._deadline.timeout(),
                 close_timeout=1,
@@ -172,7 +178,7 @@ class Notebook:
             ) as channel:
                 yield channel
         except WebSocketException as error:
-            raise AnswerError(f"no WebSocket at {BASE}/{path}: {error}") from error
+            raise AnswerError(f"no WebSocket at {self._base}/{path}: {error}") from error
 
 
 def _headers(token: str) -> dict[str, str]:

@@ -18,14 +18,20 @@ class Redactor:
 
     The checks put no secret into what they say; but they quote what came back, and an
     image may have printed what it was given.
+
+    Args:
+        secrets: what is replaced.
+        public: what stays even where a password is the same: the account's name, as in
+            images of others whose root has the password root.
     """
 
     __slots__ = ("_secrets",)
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, public: str = "") -> None:
         hidden = (text for name, text in secrets.files().items() if name not in _PUBLIC)
         # Line by line: a log shows a key's lines each on its own.
-        self._secrets = tuple(line for text in hidden for line in text.decode().splitlines())
+        lines = (line for text in hidden for line in text.decode().splitlines())
+        self._secrets = tuple(line for line in lines if line != public)
 
     def text(self, text: str) -> str:
         """The text without the secrets."""

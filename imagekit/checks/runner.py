@@ -7,33 +7,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-import docker.errors
-
-from imagekit.checks import environment, ssh
+from imagekit.checks import foreign
+from imagekit.checks.candidate import entered, find
 from imagekit.checks.health import PROBE_SECONDS
 from imagekit.checks.redact import Redactor
 from imagekit.checks.registry import CHECKS, DISRUPTIONS, NAMES
 from imagekit.checks.report import Report, Result
 from imagekit.checks.restart import RESTART
 from imagekit.checks.round import ask_all
-from imagekit.checks.stage import Stage, loopback_or_all, staged
+from imagekit.checks.selection import NO_WISH, Wish
+from imagekit.checks.stage import Stage
 from imagekit.checks.subject import Subject
 from imagekit.checks.unhealthy import UNHEALTHY
-from imagekit.container import (
-    SECRETS_FOLDER,
-    STATE_FOLDER,
-    ContainerSpec,
-    Mount,
-    Port,
-    generate_secrets,
-)
 from imagekit.engine import images
 from imagekit.engine.connection import Engine
-from imagekit.engine.faults import in_words
-from imagekit.errors import EngineError, InputError, Message, WorkFailedError
+from imagekit.errors import InputError, Message
 from imagekit.events import Emit, Event, Notice, StepFinished, ignore
-from imagekit.names import RESOLVED_LABEL, ports
-from imagekit.plan.model import Plan, from_json
+from imagekit.plan.model import Plan
 
 _LOG_LINES_IN_REASON = 3
 # What asks for the container's health, or asks again what does.
@@ -55,6 +45,7 @@ class Options:
             the plan has CUDA or a check of GPUs is required, and none otherwise. What the
             engine does not have makes those checks skipped, with its reason.
         also: names of checks that are asked beside the set.
+        wish: what is said of the image beside what it says of itself.
     """
 
     only: tuple[str, ...] = ()
@@ -62,6 +53,7 @@ class Options:
     require: tuple[str, ...] = ()
     gpus: str = ""
     also: tuple[str, ...] = ()
+    wish: Wish = NO_WISH
 
 
 def run_checks(
@@ -79,30 +71,27 @@ def run_checks(
         on_event: gets a step for each check and a notice for each one skipped.
 
     Raises:
-        InputError: there is no such check.
+        InputError: there is no such check, or nothing says what to expect of the image.
         EngineError: the engine cannot be reached or refuses.
-        WorkFailedError: there is no such image, it is not imagekit's, or its container
+        WorkFailedError: there is no such image, its label cannot be read, or its container
             cannot be started.
     """
     begun = time.monotonic()
     tested = datetime.now(timezone.utc).isoformat(timespec="seconds")
     wanted = select(options)
-    image_id, plan = _read_plan(engine, image)
-    key = ssh.new_key()
-    secrets = generate_secrets(ssh.public_line(key))
-    redactor = Redactor(secrets)
-    spec = _spec(engine, image_id, plan, _gpus(options, plan))
-    if wanted & _OF_HEALTH:
-        spec = replace(spec, probe_seconds=PROBE_SECONDS)
-    with staged(engine, spec, secrets) as stage:
-        subject = Subject(plan, stage.addresses(), secrets, key, stage, stage.gpus)
-        results = _ask(stage, subject, wanted, _redacted(redactor, on_event))
+    candidate = find(engine, image, options.wish)
+    gpus = gpus_for(options, candidate.plan)
+    probe = PROBE_SECONDS if wanted & _OF_HEALTH else 0.0
+    with entered(engine, candidate, gpus, probe) as (stage, subject):
+        plan = subject.plan
+        redactor = Redactor(subject.secrets, public=plan.user.name)
+        results = ask(stage, subject, wanted, _redacted(redactor, on_event))
         results = tuple(_required(result, options.require) for result in results)
         failed = any(result.status == "failed" for result in results)
         log = stage.logs() if failed else ""
     return Report(
         image=image,
-        image_id=image_id,
+        image_id=candidate.image_id,
         profile=plan.profile,
         plan=plan.digest,
         engine=f"Docker Engine {engine.version}",
@@ -111,7 +100,7 @@ def run_checks(
         log=redactor.text(log),
         store=engine.store,
         tested=tested,
-        facts=images.find(engine, image_id),
+        facts=images.find(engine, candidate.image_id),
     )
 
 
@@ -147,30 +136,7 @@ def _required(result: Result, require: Iterable[str]) -> Result:
     return replace(result, status="failed", reason=f"required, and skipped: {result.reason}")
 
 
-def _read_plan(engine: Engine, image: str) -> tuple[str, Plan]:
-    """The image's id and the plan that it carries."""
-    try:
-        with in_words(engine.where):
-            found = engine.client.images.get(image)
-    except EngineError as error:
-        if isinstance(error.__cause__, docker.errors.ImageNotFound):
-            raise WorkFailedError(
-                Message(image, "there is no such image", "imagekit build PROFILE makes one")
-            ) from error
-        raise
-    text = found.labels.get(RESOLVED_LABEL, "")
-    hint = "build it with imagekit build; other images cannot be tested"
-    if not text:
-        raise WorkFailedError(Message(image, f"this image has no label {RESOLVED_LABEL}", hint))
-    try:
-        return str(found.id), from_json(text)
-    except ValueError as error:
-        raise WorkFailedError(
-            Message(image, f"the label {RESOLVED_LABEL} cannot be read: {error}", hint)
-        ) from error
-
-
-def _gpus(options: Options, plan: Plan) -> str:
+def gpus_for(options: Options, plan: Plan) -> str:
     """What the container is given, as ``ContainerSpec.gpus`` takes it."""
     if options.gpus:
         return "" if options.gpus == NO_GPUS else options.gpus
@@ -178,24 +144,36 @@ def _gpus(options: Options, plan: Plan) -> str:
     return "all" if wanted else ""
 
 
-def _spec(engine: Engine, image_id: str, plan: Plan, gpus: str) -> ContainerSpec:
-    host = loopback_or_all(engine)
-    folders = (SECRETS_FOLDER, STATE_FOLDER, f"/home/{plan.user.name}")
-    return ContainerSpec(
-        image=image_id,
-        ports=tuple(Port(port, host, 0) for port in ports(plan)),
-        mounts=tuple(Mount("", folder) for folder in folders),
-        gpus=gpus,
-        environment=tuple(environment.VARIABLES.items()),
-    )
-
-
-def _ask(
-    stage: Stage, subject: Subject, wanted: frozenset[str], on_event: Emit
+def ask(
+    stage: Stage,
+    subject: Subject,
+    wanted: frozenset[str],
+    on_event: Emit,
+    before: frozenset[str] = frozenset(),
 ) -> tuple[Result, ...]:
+    """Ask what is wanted, all checks at once, and do the disruptions after them.
+
+    Args:
+        stage: the container.
+        subject: the same, as the checks see it.
+        wanted: names of ``registry.NAMES``.
+        on_event: as for ``run_checks``.
+        before: names of checks that passed earlier: disruptions ask them again, too.
+
+    Returns:
+        One result for each name, in the registry's order.
+
+    Raises:
+        EngineError: the engine cannot be reached.
+    """
     begun = time.monotonic()
-    checks = [check for check in CHECKS if check.name in wanted]
-    results = ask_all(checks, subject, lambda: _gone(stage), on_event)
+    everything = CHECKS
+    if subject.foreign is not None:
+        everything = tuple(
+            foreign.otherwise(check, subject.plan, subject.secrets) for check in CHECKS
+        )
+    checks = [check for check in everything if check.name in wanted]
+    results = _explained(stage, ask_all(checks, subject, lambda: _gone(stage), on_event))
     for result in results:
         if result.status == "skipped":
             on_event(Notice(f"{result.name} skipped: {result.reason}"))
@@ -207,13 +185,27 @@ def _ask(
             continue
         # What failed before would fail again, after as long a wait. Where a disruption is
         # asked for alone, everything is asked after it; but nothing that takes long.
-        passed = {result.name for result in results if result.status == "passed"}
-        again = [c for c in CHECKS if (c.name in passed or not checks) and not c.full]
+        passed = before.union(r.name for r in results if r.status == "passed")
+        nothing = not (checks or before)
+        again = [c for c in everything if (c.name in passed or nothing) and not c.full]
         now = replace(subject, addresses=stage.addresses())
         started = time.monotonic() - begun
         result = disruption.disturb(stage, now, again, lambda: _gone(stage), on_event)
         results = (*results, replace(result, started=started))
     return results
+
+
+def _explained(stage: Stage, results: tuple[Result, ...]) -> tuple[Result, ...]:
+    """The results, where the container's end says more of a failure than what a check met."""
+    failed = {result.name for result in results if result.status == "failed"}
+    if not failed or not (gone := _gone(stage)):
+        return results
+    return tuple(
+        replace(result, reason=f"{gone}; {result.reason}")
+        if result.name in failed and result.reason != gone
+        else result
+        for result in results
+    )
 
 
 def _gone(stage: Stage) -> str:

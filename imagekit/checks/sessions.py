@@ -15,7 +15,7 @@ from typing import Any
 
 from imagekit.checks import ssh
 from imagekit.checks.check import AnswerError
-from imagekit.checks.notebook import Notebook
+from imagekit.checks.notebook import BASE, Notebook
 from imagekit.checks.sshd import session
 from imagekit.checks.subject import Subject
 from imagekit.names import JUPYTER_PORT
@@ -154,7 +154,9 @@ def _desktop(subject: Subject, what: str, command: str, deadline: Deadline) -> A
 
 
 def _notebook(subject: Subject, deadline: Deadline) -> Notebook:
-    notebook = Notebook(subject.address(JUPYTER_PORT), subject.secrets.jupyter_token, deadline)
+    base = subject.foreign.jupyter if subject.foreign else BASE
+    token = subject.secrets.jupyter_token
+    notebook = Notebook(subject.address(JUPYTER_PORT), token, deadline, base)
     notebook.await_version()
     return notebook
 

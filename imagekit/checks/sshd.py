@@ -35,7 +35,7 @@ def check_login(subject: Subject, deadline: Deadline) -> Data:
         identity = ssh.host_key(transport)
         with asking(f"`id -un` over ssh as {user}", LOG):
             output = ssh.run(transport, _COMMAND, deadline)
-        _check_output(user, output, "over ssh")
+        _check_output(subject, output, "over ssh")
         name = sftp.exchange(transport, deadline)
         client = openssh.version()
         if openssh.is_there(client):
@@ -43,7 +43,7 @@ def check_login(subject: Subject, deadline: Deadline) -> Data:
             server = transport.get_remote_server_key()
             address = subject.address(SSH_PORT)
             output = openssh.run(address, login, server, _COMMAND, deadline)
-            _check_output(user, output, "by OpenSSH's client")
+            _check_output(subject, output, "by OpenSSH's client")
         return {
             "banner": transport.remote_version,
             "host_key": {"type": identity.type, "fingerprint": identity.fingerprint},
@@ -53,13 +53,14 @@ def check_login(subject: Subject, deadline: Deadline) -> Data:
         }
 
 
-def _check_output(user: str, output: Output, where: str) -> None:
-    expected = f"{user}\n/home/{user}\n"
+def _check_output(subject: Subject, output: Output, where: str) -> None:
+    user, home = subject.plan.user.name, subject.home
+    expected = f"{user}\n{home}\n"
     if output.text != expected:
         raise CheckFailedError(
-            f"the name {user} and the home /home/{user} {where}",
+            f"the name {user} and the home {home} {where}",
             repr(output.text),
-            f"/etc/passwd and the start-up files in /home/{user}",
+            f"/etc/passwd and the start-up files in {home}",
         )
     if output.code != 7:
         raise CheckFailedError(
@@ -112,7 +113,7 @@ def check_root(subject: Subject, deadline: Deadline) -> Data:
             raise CheckFailedError(
                 f"{_answer(is_let_in)} of root with the {way} (sshd.root: {root})",
                 _answer(accepted),
-                "PermitRootLogin in /run/imagekit/sshd_config",
+                "PermitRootLogin in sshd's configuration (`sshd -T`)",
             )
     return {"root": root}
 

@@ -5,8 +5,10 @@ The only module that knows testcontainers.
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import tarfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -37,6 +39,10 @@ _LOG_LINES = 200
 _TIMED_OUT = 124  # timeout(1), "EXIT STATUS"
 _DEATH_SECONDS = 30  # from SIGKILL to the container's end, on a busy machine
 
+# What the engine makes of a command that its runtime cannot start.
+_NOT_RUN = frozenset({126, 127})
+_OF_THE_RUNTIME = b"OCI runtime exec failed"
+
 
 def _no_twin() -> Container:
     raise NotImplementedError("only a container that `staged` made can have a twin")
@@ -65,15 +71,37 @@ class Stage:
         self, argv: Sequence[str], user: str = "", timeout: float = EXECUTE_SECONDS
     ) -> tuple[int, str]:
         """See ``Inside``. coreutils' timeout(1) of the image ends a command that hangs."""
-        bounded = ["timeout", "--kill-after=1", f"{timeout:.1f}", *argv]
+        # The short option, which BusyBox has, too.
+        bounded = ["timeout", "-k", "1", f"{timeout:.1f}", *argv]
         try:
             done = self._container.exec_run(bounded, user=user)
         except docker.errors.APIError as error:
             raise OSError(f"the engine did not run {argv[0]}: {error.explanation}") from error
         code, output = int(done.exit_code or 0), cast("bytes", done.output)
+        # The runtime's own answer, as timeout(1) words it differently.
+        if code in _NOT_RUN and output.startswith(_OF_THE_RUNTIME):
+            said = output.decode(errors="replace").strip()
+            raise OSError(
+                f"{argv[0]} was not run by the image's timeout(1), which has to be there: {said}"
+            )
         if code == _TIMED_OUT:
             raise TimeoutError(f"{argv[0]} did not end in {timeout:.0f} s")
         return code, output.decode(errors="replace")
+
+    def fetch(self, path: str) -> bytes:
+        """A file's content; empty where there is no such file, or it is a link."""
+        with in_words(self._engine.where), suppress(docker.errors.NotFound):
+            pieces, _ = self._container.get_archive(path)
+            with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as archive:
+                member = archive.next()
+                file = archive.extractfile(member) if member and member.isfile() else None
+                return file.read() if file else b""
+        return b""
+
+    def put(self, archive: bytes) -> None:
+        """Unpack a tar archive at ``/``."""
+        with in_words(self._engine.where):
+            self._container.put_archive("/", archive)
 
     def logs(self) -> str:
         """The last 200 lines of output and errors."""
@@ -250,6 +278,7 @@ def _start(run: _Run, spec: ContainerSpec, secrets: Secrets) -> Container:
     container.ports = arguments.pop("ports")
     container.tmpfs = arguments.pop("tmpfs")
     container.env = arguments.pop("environment", {})
+    container.with_command(arguments.pop("command", None))
     container.with_name(arguments.pop("name", None)).with_kwargs(**arguments)
     for name, data in secrets.files().items():
         container.with_copy_into_container(data, f"{SECRETS_FOLDER}/{name}", 0o400)

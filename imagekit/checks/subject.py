@@ -162,6 +162,22 @@ class Gpus:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreign:
+    """What is otherwise in an image that imagekit did not build.
+
+    Attributes:
+        home: where the account's home is.
+        ports: where its services listen: imagekit's port of a service (``names``) to the
+            image's own.
+        jupyter: the path below which Jupyter is; empty for ``/``.
+    """
+
+    home: str
+    ports: Mapping[int, int]
+    jupyter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """One running container under test.
 
@@ -172,6 +188,7 @@ class Subject:
         key: an ssh key whose public half is in ``secrets.authorized_keys``.
         inside: the container seen through its engine.
         gpus: whether it has GPUs.
+        foreign: None for an image of imagekit's.
     """
 
     plan: Plan
@@ -180,14 +197,25 @@ class Subject:
     key: paramiko.PKey = field(repr=False)
     inside: Inside
     gpus: Gpus = Gpus()
+    foreign: Foreign | None = None
+
+    @property
+    def home(self) -> str:
+        """Where the account's home is."""
+        return self.foreign.home if self.foreign else f"/home/{self.plan.user.name}"
 
     def address(self, container_port: int) -> tuple[str, int]:
         """Host name and port that reach a port of the container.
 
+        Args:
+            container_port: imagekit's own for that service, or any that is published.
+
         Raises:
             ConnectionError: the port is not published.
         """
+        ports = self.foreign.ports if self.foreign else {}
+        port = ports.get(container_port, container_port)
         try:
-            return self.addresses[container_port]
+            return self.addresses[port]
         except KeyError:
-            raise ConnectionError(f"port {container_port} is not published") from None
+            raise ConnectionError(f"port {port} is not published") from None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from imagekit.checks.check import Check, CheckFailedError, asking
+from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError, asking
 from imagekit.checks.disruption import Disturbable, observe
 from imagekit.checks.health import LOOK_AT, await_status, promised
 from imagekit.checks.report import Result
@@ -112,6 +112,8 @@ def check_unhealthy(
     """
 
     def disturb(data: dict[str, object]) -> None:
+        if subject.foreign is not None:
+            raise CheckSkippedError("which processes belong to its services is the image's own")
         probes = promised(subject)
         noticed: dict[str, float] = {}
         data["noticed"] = noticed

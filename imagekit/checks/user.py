@@ -85,7 +85,12 @@ def check_user(subject: Subject, deadline: Deadline) -> Data:
             ("/usr/bin/python3", "-c", _SCRIPT), user=name, timeout=deadline.timeout()
         )
     found = _found("in the container", code, text)
-    problems = [*_identity(plan, found), *_home(found), *_shell(plan, found), *_sudo(plan, found)]
+    problems = [
+        *_identity(plan, found),
+        *_home(subject.home, found),
+        *_shell(plan, found),
+        *_sudo(plan, found),
+    ]
     if plan.sshd is not None:
         with session(subject, deadline) as transport, asking(f"a command of {name} over ssh"):
             command = f"/usr/bin/python3 -c {shlex.quote(_SCRIPT)}"
@@ -126,9 +131,9 @@ def _identity(plan: Plan, found: dict[str, Any]) -> Iterator[str]:
         yield f"not in the groups {', '.join(absent)}"
 
 
-def _home(found: dict[str, Any]) -> Iterator[str]:
-    if found["home"] != f"/home/{found['name']}":
-        yield f"the home {found['home']} instead of /home/{found['name']}"
+def _home(home: str, found: dict[str, Any]) -> Iterator[str]:
+    if found["home"] != home:
+        yield f"the home {found['home']} instead of {home}"
     if found["write"]:
         yield f"the home cannot be written: {found['write']}"
     if found["foreign"]:

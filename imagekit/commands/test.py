@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imagekit import metadata, names, profile
+from imagekit import metadata
+from imagekit.checks.selection import choose
 from imagekit.commands import progress
 from imagekit.commands.options import engine_option, json_option, set_option
 from imagekit.container import check_gpus
-from imagekit.plan.resolve import resolve
 
 if TYPE_CHECKING:
     from imagekit.checks.report import Report
@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("profile_", metavar="[PROFILE]", default="")
-@click.option("--image", metavar="REF", default="", help="Test this image instead.")
+@click.option("--image", metavar="REF", default="", help="Test this image, whoever built it.")
 @click.option("--only", metavar="CHECK", multiple=True, help="Only this check; may be repeated.")
+@click.option(
+    "--with",
+    "told",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Tell how somebody else's image is used, for instance --with port.sshd=2222.",
+)
 @click.option("--full", is_flag=True, help="Also what takes minutes: restart, installs, …")
 @click.option("--browser", is_flag=True, help="Also open the desktop in a real Chromium.")
 @click.option("--require", metavar="CHECK", multiple=True, help="Fail where it is skipped.")
@@ -35,6 +42,7 @@ def command(
     profile_: str,
     image: str,
     only: tuple[str, ...],
+    told: tuple[str, ...],
     full: bool,
     browser: bool,
     require: tuple[str, ...],
@@ -46,30 +54,33 @@ def command(
     folder: str,
     style: str,
 ) -> int:
-    """Smoke-test a profile's image.
+    """Smoke-test a profile's image, or any other.
 
-    A real login, a real desktop; with --full, a real restart. Exits with 1 when a check
-    failed. --report writes DIR/index.html, which needs nothing beside it, DIR/report.json,
-    and the pictures that checks took.
+    A real login, a real desktop; with --full, a real restart. With --image and a PROFILE,
+    the profile says what is expected of the image; without one, the image itself or, where
+    imagekit did not build it, what --only asks for (docs/foreign-images.md).
+
+    Exits with 1 when a check failed. --report writes DIR/index.html, which needs nothing
+    beside it, DIR/report.json, and the pictures that checks took.
 
     JSON: {"version": 1, "image", "profile", "ok", "checks": [{"name", "status", "reason",
     "failure", "started", "seconds", "data"}], …}; `imagekit schema report` has all of it.
     """
-    if bool(profile_) == bool(image):
+    if not profile_ and not image:
         raise click.UsageError("name a PROFILE, or an image with --image")
     check_gpus(gpus)
     # Wrong paths are to be found before anything is contacted.
     junit_file = metadata.check_path(junit, "--junit") if junit else None
     report_folder = metadata.check_folder(folder, "--report") if folder else None
-    # The plan's own tag, not `latest`: what is tested is what the profile says now.
-    reference = image or names.tags(resolve(profile.load(profile_, overrides)))[1]
+    reference, wish = choose(profile_, image, only, overrides, told)
 
     # These import docker-py and testcontainers, which takes longer than all of the above.
     from imagekit.checks.runner import Options, run_checks, select  # noqa: PLC0415
     from imagekit.commands import results  # noqa: PLC0415
     from imagekit.engine.connection import connect  # noqa: PLC0415
 
-    options = Options(only, full, require, gpus, ("browser",) if browser else ())
+    also = ("browser",) if browser else ()
+    options = Options(only, full, require, gpus, also, wish)
     select(options)
     engine = connect(address)
     with progress.show(style, profile_ or image) as on_event:

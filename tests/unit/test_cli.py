@@ -246,7 +246,6 @@ def test_sigterm_ends_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, place: Pat
         ("build", "debian12-desktop", "cpu-ssh", "--tag", "t"),
         ("build", "debian12-desktop", "--progress", "loud"),
         ("test",),
-        ("test", "x", "--image", "y"),
         ("run", "debian12-desktop"),
         ("card",),
         ("rm",),

@@ -9,6 +9,7 @@ import pytest
 
 from imagekit.checks.check import CheckFailedError
 from imagekit.checks.environment import PRIVATE, SHARED, VARIABLES, check_environment
+from imagekit.checks.subject import Foreign
 from imagekit.plan.model import Python
 from imagekit.wait import Deadline
 
@@ -57,7 +58,9 @@ class Inside:
 def ask(ssh_server: Any, jupyter_server: Any, subject: Any, plan: Any) -> Callable[..., Any]:
     """Ask, with what the probe prints in the sessions that are named; good in all others."""
 
-    def run(the_plan: Any = None, seconds: float = 5, **texts: str) -> Any:
+    def run(
+        the_plan: Any = None, seconds: float = 5, foreign: Foreign | None = None, **texts: str
+    ) -> Any:
         texts = {**dict.fromkeys(WAYS, said()), "exec": said(**{PRIVATE: "x"}), **texts}
 
         def answer(_script: str, env: dict[str, str]) -> tuple[int, str]:
@@ -71,7 +74,7 @@ def ask(ssh_server: Any, jupyter_server: Any, subject: Any, plan: Any) -> Callab
             inside=Inside(texts),
             the_plan=the_plan or own,
         )
-        return check_environment(made, Deadline.after(seconds))
+        return check_environment(replace(made, foreign=foreign), Deadline.after(seconds))
 
     return run
 
@@ -96,6 +99,15 @@ def test_what_each_session_had_is_there_when_one_differs(ask: Any) -> None:
 
 def test_the_folder_of_conda_s_function_is_no_difference(ask: Any) -> None:
     assert ask(tty=said(PATH=f"/opt/conda/condabin:{PATH}"))["path"] == PATH
+
+
+def test_images_of_others_have_only_to_be_the_same_everywhere(ask: Any) -> None:
+    theirs = said(**{SHARED: None, "LANG": "C.UTF-8", "JUPYTER_TOKEN": "x7Kq2mV9"})
+    texts = dict.fromkeys(WAYS, theirs)
+    foreign = Foreign("/home/lab", {}, "/jupyter")
+    assert ask(foreign=foreign, **texts)["sessions"] == 8
+    with pytest.raises(CheckFailedError, match="PATH in a login shell over ssh lacks /opt/venv"):
+        ask(foreign=foreign, **{**texts, "login": said(**{SHARED: None, "PATH": "/usr/bin"})})
 
 
 def test_asks_only_for_the_sessions_of_the_plan(ask: Any, plan: Any) -> None:

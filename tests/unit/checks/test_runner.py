@@ -8,17 +8,17 @@ from typing import Any
 import docker.errors
 import pytest
 
-from imagekit.checks import runner
+from imagekit.checks import candidate, runner
 from imagekit.checks.check import Check, CheckFailedError
 from imagekit.checks.disruption import Disruption
 from imagekit.checks.registry import CHECKS, DISRUPTIONS, NAMES
 from imagekit.checks.report import Failure, Result
-from imagekit.checks.runner import Options, run_checks, select
+from imagekit.checks.runner import Options, ask, run_checks, select
 from imagekit.checks.subject import Gpus, State
 from imagekit.container import ContainerSpec, Secrets
 from imagekit.engine.connection import Engine
 from imagekit.errors import EngineError, InputError, WorkFailedError
-from imagekit.events import Event, Notice
+from imagekit.events import Event, Notice, ignore
 from imagekit.names import RESOLVED_LABEL
 from imagekit.plan.model import Cuda
 
@@ -68,7 +68,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Any:
         fake.said = f"starting\nmy password is {secrets.password}\n"
         yield fake
 
-    monkeypatch.setattr(runner, "staged", staged)
+    monkeypatch.setattr(candidate, "staged", staged)
     return SimpleNamespace(fake=fake, specs=specs)
 
 
@@ -174,6 +174,23 @@ def test_container_that_ended(stage: Any, plan: Any, monkeypatch: pytest.MonkeyP
     )
 
 
+def test_what_a_check_met_comes_after_the_containers_end(
+    stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meets_nobody(_subject: Any, _deadline: Any) -> dict[str, object]:
+        raise CheckFailedError("an ssh server", "port 22 is not published")
+
+    use(monkeypatch, [Check("one", 60, meets_nobody), Check("two", 60, passes)])
+    stage.fake.running = False
+    report = run_checks(engine({RESOLVED_LABEL: plan.to_json()}), "demo")
+    one, two = report.results
+    assert one.reason == (
+        "the container ended with exit code 3; it said last: starting | my password is "
+        "[password]; asked for an ssh server; got port 22 is not published"
+    )
+    assert two.status == "passed"
+
+
 def test_unknown_check() -> None:
     with pytest.raises(InputError, match=r"there is no check 'vcn'\n  hint: the checks are sshd,"):
         run_checks(engine(), "demo", Options(only=("vcn",)))
@@ -189,10 +206,20 @@ def test_engine_that_fails() -> None:
         run_checks(engine(error=docker.errors.APIError("disk on fire")), "demo")
 
 
-@pytest.mark.parametrize("label", [None, "", "{}", "nonsense", '{"format": 99}'])
-def test_image_of_somebody_else(label: str | None) -> None:
-    with pytest.raises(WorkFailedError, match=RESOLVED_LABEL):
-        run_checks(engine({} if label is None else {RESOLVED_LABEL: label}), "debian:12")
+def test_a_disruption_asks_again_what_passed_earlier(
+    stage: Any, subject: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, [Check("one", 5, passes), Check("two", 5, passes)])
+    asked: list[list[str]] = []
+
+    def check_restart(_stage: Any, _subject: Any, checks: Any, *_: Any) -> Result:
+        asked.append([check.name for check in checks])
+        return Result("restart", "passed")
+
+    disrupt(monkeypatch, check_restart)
+    for before in (frozenset({"two"}), frozenset[str]()):
+        ask(stage.fake, subject(), frozenset({"restart"}), ignore, before)
+    assert asked == [["two"], ["one", "two"]]
 
 
 def test_what_is_required_must_not_be_skipped(stage: Any, plan: Any) -> None:

@@ -7,6 +7,8 @@ import pytest
 from imagekit.checks import openssh, ssh
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
 from imagekit.checks.sshd import check_login, check_password, check_root
+from imagekit.checks.subject import Foreign
+from imagekit.names import SSH_PORT
 from imagekit.plan.model import Sshd
 from imagekit.wait import Deadline
 
@@ -62,6 +64,18 @@ def test_login_by_openssh_fails(ask: Any, monkeypatch: pytest.MonkeyPatch) -> No
 def test_sftp_fails(ask: Any, wrong: str, message: str) -> None:
     with pytest.raises(CheckFailedError, match=message):
         ask(check_login, sftp=wrong)
+
+
+def test_login_of_an_account_with_another_home_and_port(
+    ssh_server: Any, subject: Any, plan: Any
+) -> None:
+    fake = ssh_server(run=lambda *_: (7, "lab\n/srv/lab\n"))
+    made = subject(the_plan=plan)
+    foreign = Foreign("/srv/lab", {SSH_PORT: 2222})
+    elsewhere = replace(made, foreign=foreign, addresses={2222: fake.address})
+    assert check_login(elsewhere, Deadline.after(5))["user"] == "lab"
+    with pytest.raises(CheckFailedError, match="port 2222 is not published"):
+        check_login(replace(elsewhere, addresses={22: fake.address}), Deadline.after(1))
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,20 @@ class FakeContainer:
                 self.files[f"{path}{member.name}".replace("//", "/")] = (file.read(), member.mode)
         return True
 
+    def get_archive(self, path: str) -> tuple[list[bytes], dict[str, Any]]:
+        if path == "/etc/none":
+            raise docker.errors.NotFound("404")
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as archive:
+            info = tarfile.TarInfo(path.rpartition("/")[2])
+            data = self.files.get(path, (b"", 0))[0]
+            info.size = len(data)
+            if path == "/etc/link":
+                info.type, info.linkname = tarfile.SYMTYPE, "passwd"
+            archive.addfile(info, io.BytesIO(data))
+        whole = out.getvalue()
+        return [whole[:100], whole[100:]], {}
+
     def start(self) -> None:
         if refusal := self.client.refuse():
             raise docker.errors.APIError("500", explanation=refusal)
@@ -166,7 +180,7 @@ def test_stop_start_logs_and_execute() -> None:
     with staged(engine(client), SPEC, SECRETS) as stage:
         (container,) = client.made
         assert stage.execute(["id", "-un"], user="lab", timeout=3) == (0, "hello")
-        assert container.exec_argv == ["timeout", "--kill-after=1", "3.0", "id", "-un"]
+        assert container.exec_argv == ["timeout", "-k", "1", "3.0", "id", "-un"]
         assert container.exec_user == "lab"
         container.exec_result = SimpleNamespace(exit_code=124, output=b"")
         with pytest.raises(TimeoutError, match="id did not end"):
@@ -259,6 +273,42 @@ def test_the_watcher_goes_on_when_the_run_could_not_remove_all(
     with pytest.raises(EngineError, match="busy"), staged(engine(client), SPEC, SECRETS):
         monkeypatch.setattr(FakeContainer, "remove", refuses)
     assert told[1:] == ["creating", "created"]
+
+
+@pytest.mark.parametrize("code", [126, 127])
+def test_an_image_without_timeout(code: int) -> None:
+    client = FakeClient()
+    with staged(engine(client), SPEC, SECRETS) as stage:
+        said = b'OCI runtime exec failed: exec: "timeout": executable file not found in $PATH'
+        client.made[0].exec_result = SimpleNamespace(exit_code=code, output=said)
+        with pytest.raises(OSError, match=r"id was not run by .* timeout\(1\).*: OCI .* not found"):
+            stage.execute(["id"])
+        # timeout(1)'s own words for a command that is not there.
+        client.made[0].exec_result = SimpleNamespace(exit_code=code, output=b"timeout: no id")
+        assert stage.execute(["id"]) == (code, "timeout: no id")
+
+
+def test_files_are_fetched_and_put() -> None:
+    client = FakeClient()
+    with staged(engine(client), SPEC, SECRETS) as stage:
+        assert stage.fetch("/run/secrets/password") == b"pass-word\n"
+        assert stage.fetch("/etc/none") == b""
+        assert stage.fetch("/etc/link") == b""
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as archive:
+            info = tarfile.TarInfo("root/x")
+            info.size = 3
+            archive.addfile(info, io.BytesIO(b"abc"))
+        stage.put(out.getvalue())
+        assert client.made[0].files["/root/x"][0] == b"abc"
+
+
+def test_a_command_of_ones_own_and_an_untouched_run() -> None:
+    client = FakeClient()
+    spec = ContainerSpec(image="sha256:aa", command=("sshd", "-D"), fresh_run=False)
+    with staged(engine(client), spec, SECRETS):
+        arguments = client.made[0].arguments
+        assert (arguments["command"], arguments["tmpfs"]) == (["sshd", "-D"], {})
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])

@@ -14,6 +14,8 @@ from imagekit import names, profile
 from imagekit.checks import runner
 from imagekit.checks.check import Attachment
 from imagekit.checks.report import Report, Result
+from imagekit.checks.selection import Wish, promise
+from imagekit.checks.told import Told
 from imagekit.engine import connection
 from imagekit.events import Emit
 from imagekit.plan.resolve import resolve
@@ -78,6 +80,46 @@ def test_a_failed_check_is_exit_1(run_cli: RunCli, asked: Asked) -> None:
     assert ended.out.endswith(
         "failed   vnc    12.5 s\n         no answer\n1 passed, 1 failed, 0 skipped in 13.9 s\n"
     )
+
+
+def test_a_profile_says_what_to_expect_of_an_image(run_cli: RunCli, asked: Asked) -> None:
+    calls = asked(PASSED)
+    told = ("--with", "user=root", "--with", "port.sshd=2222")
+    run_cli("test", "debian12-desktop", "--image", "lab/x:1", *told)
+    expected = resolve(profile.load("debian12-desktop"))
+    wish = Wish(expected=expected, told=Told(user="root", ports=((22, 2222),)))
+    assert calls == [("lab/x:1", runner.Options(wish=wish))]
+
+
+def test_checks_say_what_to_expect_of_an_image(run_cli: RunCli, asked: Asked) -> None:
+    calls = asked(PASSED)
+    setting = "locale.lang=zh_CN.UTF-8"
+    run_cli("test", "--image", "lab/x:1", "--only", "locale", "--set", setting)
+    wish = Wish(promised=promise(("locale",), (setting,)), told=Told(settings=(setting,)))
+    assert calls == [("lab/x:1", runner.Options(("locale",), wish=wish))]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("--image", "x", "--with", "usr=root"),
+            '--with "usr=root": no key "usr"\n  hint: the keys',
+        ),
+        (("debian12-desktop", "--with", "user=root"), "--with is for images that imagekit did not"),
+        (
+            ("--image", "x", "--only", "cuda"),
+            "the check 'cuda' needs to know what to expect\n  hint",
+        ),
+    ],
+)
+def test_what_is_wrong_is_exit_2(
+    run_cli: RunCli, asked: Asked, arguments: tuple[str, ...], said: str
+) -> None:
+    calls = asked(PASSED)
+    ended = run_cli("test", *arguments)
+    assert (ended.code, calls) == (2, [])
+    assert ended.err.startswith(said)
 
 
 @pytest.mark.parametrize(("result", "code"), [(PASSED, 0), (FAILED, 1)])
