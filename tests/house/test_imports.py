@@ -18,6 +18,7 @@ KNOWERS = {
     "testcontainers": {"checks"},
     "paramiko": {"checks", "engine"},  # docker-py speaks ssh:// with it
     "websockets": {"checks"},
+    "pytest": {"pytest_plugin"},
     "grpclib": {"engine"},
     "google": {"engine"},
     "jinja2": {"render.py", "checks"},  # the Dockerfile, and the report's page
