@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError
-from imagekit.checks.report import Result, Status
+from imagekit.checks.report import Result, failed
 from imagekit.checks.subject import State, Subject
 from imagekit.events import Emit, Notice, StepFinished, StepStarted
 
@@ -72,17 +72,16 @@ def observe(name: str, on_event: Emit, disturb: Callable[[dict[str, object]], No
     begun = time.monotonic()
     on_event(StepStarted(f"check {name}", name))
     data: dict[str, object] = {}
-    status: Status = "passed"
-    reason = ""
     try:
         disturb(data)
     except CheckFailedError as error:
-        status, reason = "failed", str(error)
+        result = failed(name, error, time.monotonic() - begun, data)
     except CheckSkippedError as error:
-        status, reason = "skipped", error.reason
-    seconds = time.monotonic() - begun
-    failure = reason if status == "failed" else ""
-    on_event(StepFinished(f"check {name}", seconds, cached=False, error=failure))
-    if status == "skipped":
-        on_event(Notice(f"{name} skipped: {reason}"))
-    return Result(name, status, reason, seconds, data)
+        result = Result(name, "skipped", error.reason, time.monotonic() - begun, data)
+    else:
+        result = Result(name, "passed", "", time.monotonic() - begun, data)
+    reason = result.reason if result.status == "failed" else ""
+    on_event(StepFinished(f"check {name}", result.seconds, cached=False, error=reason))
+    if result.status == "skipped":
+        on_event(Notice(f"{name} skipped: {result.reason}"))
+    return result

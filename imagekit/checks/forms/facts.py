@@ -23,6 +23,7 @@ _VERSIONS: Mapping[tuple[str, str], str] = {
     ("framework", "cuda"): "framework's CUDA",
     ("cuda", "nvcc"): "nvcc",
     ("conda", "conda"): "conda",
+    ("browser", "browser"): "browser of the check",
 }
 
 
@@ -36,6 +37,15 @@ def versions(report: Report) -> Iterator[tuple[str, str, str]]:
             what = _what(result, key)
             if what and isinstance(seen, (str, int, float)) and seen != "":
                 yield shown(what), shown(str(seen)), f"check {shown(result.name)}"
+        for driver in _drivers(result):
+            yield "NVIDIA driver", shown(driver), f"check {shown(result.name)}"
+
+
+def _drivers(result: Result) -> list[str]:
+    """The drivers of the GPUs that a check lists, each once."""
+    gpus = result.data.get("gpus")
+    rows = [gpu for gpu in gpus if isinstance(gpu, Mapping)] if isinstance(gpus, list) else []
+    return sorted({str(gpu["driver"]) for gpu in rows if gpu.get("driver")})
 
 
 def _what(result: Result, key: str) -> str:

@@ -77,6 +77,8 @@ def test_fails_when_a_check_fails_after_stop_and_start(ask: Any) -> None:
         "one failed: asked for a banner; got nothing; look at the lock file"
     )
     assert did == ["stop", "start"]
+    assert result.failure.asked == "the same answers after stop and start"
+    assert result.data["checks"][0]["failure"]["look_at"] == "the lock file"
 
 
 def test_fails_when_a_check_fails_after_kill_and_start(ask: Any) -> None:

@@ -111,6 +111,7 @@ def test_image_facts_and_versions_are_there(page: Page) -> None:
         *("imagekit/demo:latest", "sha256:" + "ab" * 32, "cd" * 32, "overlay2", "linux/amd64"),
         *("2.41 GB unpacked", "2026-11-24 01:02:03 UTC", "Docker Engine 27.0"),
         *("pytorch 2.10.0", "SSH-2.0-OpenSSH_9.2", "debian:12-slim"),
+        *("NVIDIA driver", "535.54"),
     ):
         assert text in page.text, text
 
