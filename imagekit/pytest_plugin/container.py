@@ -11,6 +11,7 @@ import pytest
 from imagekit.checks import registry, runner, ssh
 from imagekit.checks.candidate import entered, find
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, asking
+from imagekit.checks.health import PROBE_SECONDS
 from imagekit.checks.redact import Redactor
 from imagekit.checks.report import Result
 from imagekit.checks.selection import Wish
@@ -81,7 +82,9 @@ class Trial:
         engine = connect(wanted.engine)
         self._opened.callback(engine.close)
         candidate = find(engine, wanted.image, wanted.wish)
-        both = self._opened.enter_context(entered(engine, candidate, wanted.gpus))
+        gpus = runner.gpus_for(runner.Options(gpus=wanted.gpus), candidate.plan)
+        opened = entered(engine, candidate, gpus, PROBE_SECONDS)
+        both = self._opened.enter_context(opened)
         return ImagekitContainer(wanted.image, *both)
 
     def result(self, check: str) -> Result:

@@ -82,8 +82,11 @@ class FakeSsh:
             transport.add_server_key(self.host_key)
             if self.sftp != "none":
                 transport.set_subsystem_handler("sftp", paramiko.SFTPServer, MemorySftp)
-            transport.start_server(event=threading.Event(), server=_Session(self))
             self.transports.append(transport)
+            try:
+                transport.start_server(event=threading.Event(), server=_Session(self))
+            except (OSError, EOFError, paramiko.SSHException):  # the client has left
+                transport.close()
 
     def close(self) -> None:
         self.listener.shutdown(socket.SHUT_RDWR)
