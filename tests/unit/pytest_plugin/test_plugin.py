@@ -20,6 +20,7 @@ from imagekit import names, profile
 from imagekit.checks import registry, runner, ssh
 from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError
 from imagekit.checks.disruption import Disruption
+from imagekit.checks.health import PROBE_SECONDS
 from imagekit.checks.report import Result
 from imagekit.checks.selection import Wish
 from imagekit.checks.subject import Gpus, State, Subject
@@ -87,10 +88,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         return SimpleNamespace(close=lambda: seen.did.append("closed"), address=address)
 
     def find(engine: Any, image: str, wish: Wish) -> Any:
-        return SimpleNamespace(engine=engine, image=image, wish=wish)
+        return SimpleNamespace(engine=engine, image=image, wish=wish, plan=plan)
 
     @contextmanager
-    def entered(_engine: Any, found: Any, gpus: str) -> Iterator[Any]:
+    def entered(_engine: Any, found: Any, gpus: str, probe_seconds: float) -> Iterator[Any]:
+        assert probe_seconds == PROBE_SECONDS
         seen.wanted.append((found.engine.address, found.image, found.wish, gpus))
         seen.did.append("started")
         secrets = generate_secrets()
