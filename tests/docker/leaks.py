@@ -10,12 +10,18 @@ import io
 import json
 import secrets
 import string
+import sys
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from tests.docker.box import Box
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MARK = "Kan7"
 _LONGEST = 64
@@ -79,10 +85,13 @@ def _layers(scene: Scene) -> Iterator[bytes]:
         for member in archive:
             if not (file := archive.extractfile(member)):
                 continue
-            head = file.read(2)
+            head = file.read(4)
             whole = _Pipe(_joined(head, file))
-            packed = head == b"\x1f\x8b"
-            yield from _pieces(gzip.GzipFile(fileobj=whole) if packed else whole)
+            if head.startswith(b"\x1f\x8b"):
+                whole = gzip.GzipFile(fileobj=whole)
+            elif head == b"\x28\xb5\x2f\xfd":
+                whole = zstd.ZstdFile(whole)
+            yield from _pieces(whole)
 
 
 def _build_log(scene: Scene) -> Iterable[bytes]:

@@ -126,6 +126,14 @@ def test_a_framework_is_the_same_in_every_session(builder: Builder, ssh_plan: Pl
     assert [(one.name, one.trouble) for one in outcome.devices] == [("cpu", "")]
 
 
+def test_a_server_of_a_profiles_own_packages_leaves_no_host_keys(
+    builder: Builder, ssh_plan: Plan
+) -> None:
+    apt = (ssh_plan.apt[0], ("packages", ("openssh-server",)))
+    image = builder.image(replace(ssh_plan, profile="ik-own-sshd", sshd=None, apt=apt))
+    assert "ssh_host" not in builder.say(image, "ls", "/etc/ssh")
+
+
 def test_cuda_of_wheels_is_found_by_every_process(builder: Builder, ssh_plan: Plan) -> None:
     python = replace(
         VENV, cuda=("nvidia-cuda-runtime-cu12==12.9.*", "nvidia-cuda-nvrtc-cu12==12.9.*")

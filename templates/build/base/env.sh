@@ -184,9 +184,9 @@ make_locales() {
 apt_install() {
     apt_fresh_lists || return
     apt-get install --yes "$@" || { apt_lists && apt-get install --yes "$@"; } || return
-    # Logs and caches that differ from run to run, and the identity that some packages make
+    # Logs and caches that differ from run to run, and the identities that some packages make
     rm -f /var/log/dpkg.log /var/log/alternatives.log /var/log/apt/* \
-        /var/cache/ldconfig/aux-cache /var/lib/dbus/machine-id
+        /var/cache/ldconfig/aux-cache /var/lib/dbus/machine-id /etc/ssh/ssh_host_*
     [ ! -e /etc/machine-id ] || : > /etc/machine-id
 }
 # Of the packages whose names begin the lines of a file, all that the lists have, one a line:
