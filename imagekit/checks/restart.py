@@ -14,6 +14,7 @@ from imagekit.checks.round import ask_all
 from imagekit.checks.sshd import LOG
 from imagekit.checks.subject import Subject
 from imagekit.container import STATE_FOLDER
+from imagekit.errors import EngineError
 from imagekit.events import Emit
 from imagekit.names import SSH_PORT
 from imagekit.wait import Deadline
@@ -70,13 +71,24 @@ def check_restart(
                 f"exit code {_KILLED}: it had to be killed",
                 "whether PID 1 passes SIGTERM on, and which service does not end",
             )
-        stage.start()
+        _start(stage, "stop")
         again("stop and start", f"{RESTART}: ", "checks")
         data["kill_exit_code"] = stage.kill().exit_code
-        stage.start()
+        _start(stage, "kill")
         again("kill and start", f"{RESTART} after a kill: ", "checks_after_kill")
 
     return observe(RESTART, on_event, restart)
+
+
+def _start(stage: Disturbable, after: str) -> None:
+    try:
+        stage.start()
+    except EngineError as error:
+        raise CheckFailedError(
+            f"a start of the same container after its {after}",
+            error.messages[0].what,
+            "the image's entrypoint",
+        ) from error
 
 
 def _compare(after: str, answers: Sequence[Result], key: str, subject: Subject) -> None:

@@ -8,6 +8,7 @@ import pytest
 from imagekit.checks.check import Check, CheckFailedError
 from imagekit.checks.restart import check_restart
 from imagekit.checks.subject import State
+from imagekit.errors import EngineError, Message
 
 
 @dataclass
@@ -98,6 +99,21 @@ def test_fails_when_it_had_to_be_killed(ask: Any) -> None:
     result, did, _ = ask(exit_code=137)
     assert "an end within 10 s of `docker stop`; got exit code 137" in result.reason
     assert did == ["stop"]
+
+
+def test_fails_when_it_does_not_start_again(subject: Any, plan: Any) -> None:
+    stage: Any = FakeStage([("127.0.0.1", 9)] * 2)
+
+    def refuse() -> None:
+        raise EngineError(Message("unix:///x", "exec: /usr/bin/tini: no such file"))
+
+    stage.start = refuse
+    the_subject = subject(the_plan=replace(plan, sshd=None))
+    result = check_restart(stage, the_subject, [], lambda: "", lambda _: None)
+    assert result.reason == (
+        "asked for a start of the same container after its stop; got exec: /usr/bin/tini: "
+        "no such file; look at the image's entrypoint"
+    )
 
 
 def test_an_image_without_sshd_has_no_host_key(subject: Any, plan: Any) -> None:

@@ -58,7 +58,7 @@ def test_results_say_when_they_began(subject: Any) -> None:
 
     checks = [Check("a", 5, waits, uses="screen"), Check("b", 5, passes, uses="screen")]
     first, second = ask_all(checks, subject(), still_there, lambda _: None)
-    assert 0 <= first.started < first.started + 0.05 <= second.started < 5
+    assert 0 <= first.started < first.started + 0.04 <= second.started < 5
 
 
 def test_checks_are_asked_side_by_side(subject: Any) -> None:
