@@ -15,8 +15,13 @@ from imagekit.wait import Deadline
 FOLDERS = "/etc/ld.so.conf.d/imagekit-cuda.conf"
 """Where build/cuda/cuda.sh notes the folders of the libraries."""
 
+_LOADS = "imagekit-loads:"
+
 # Loads every library by its bare name, as programs do, and sees where it came from.
 # What only a host with a GPU or InfiniBand has is told apart by what the linker misses.
+# A library that is not there at all is known by its package's own list of files: RECORD of a
+# wheel (https://packaging.python.org/en/latest/specifications/recording-installed-packages/),
+# or dpkg's.
 _SCRIPT = f"""
 import ctypes, glob, json, os, re
 folders = [line.strip() for line in open({FOLDERS!r})] if os.path.exists({FOLDERS!r}) else []
@@ -25,6 +30,7 @@ loaded, missing, wrong = [], {{}}, {{}}
 for folder in folders:
     for path in sorted(glob.glob(folder + "/lib*.so.*")):
         name = os.path.basename(path)
+        print({_LOADS!r} + name, flush=True)
         try:
             ctypes.CDLL(name)
             loaded.append(name)
@@ -32,6 +38,19 @@ for folder in folders:
             lacks = re.match("(lib[^:]+): cannot open shared object file", str(error))
             absent = lacks and lacks.group(1) != name
             (missing if absent else wrong)[name] = lacks.group(1) if absent else str(error)
+def listed():
+    for folder in folders:
+        root, of_wheels, _ = folder.partition("/nvidia/")
+        for record in glob.glob(root + "/nvidia*.dist-info/RECORD") if of_wheels else []:
+            for line in open(record, errors="replace"):
+                yield os.path.join(root, line.split(",")[0])
+    for record in glob.glob("/var/lib/dpkg/info/*.list"):
+        for line in open(record, errors="replace"):
+            yield line.strip()
+real = set(map(os.path.realpath, folders))
+for path in filter(re.compile(r".*/lib[^/]+[.]so[.][0-9][^/]*$").match, listed()):
+    if not os.path.lexists(path) and os.path.realpath(os.path.dirname(path)) in real:
+        wrong[os.path.basename(path)] = "installed, and not there"
 maps = open("/proc/self/maps").read()
 elsewhere = [n for n in loaded if not any(
     os.path.realpath(os.path.join(f, n)) in maps for f in folders)]
@@ -61,8 +80,7 @@ def check_cuda(subject: Subject, deadline: Deadline) -> Data:
         )
     lines = [line for line in text.splitlines() if line.startswith("imagekit:")]
     if code != 0 or not lines:
-        got = f"exit code {code} and {text[-500:]!r}"
-        raise CheckFailedError("every CUDA library loaded", got, _LOOK_AT)
+        raise CheckFailedError("every CUDA library loaded", _ending(code, text), _LOOK_AT)
     found = json.loads(lines[-1].removeprefix("imagekit:"))
     excused = [_OF_NETWORKS, _OF_THE_DRIVER] if subject.gpus.missing else [_OF_NETWORKS]
     absent = _judge(found, excused)
@@ -72,6 +90,14 @@ def check_cuda(subject: Subject, deadline: Deadline) -> Data:
     if cuda.flavour == "devel":
         data["nvcc"] = _check_nvcc(subject, cuda, deadline)
     return data
+
+
+def _ending(code: int, text: str) -> str:
+    """How the script ended before its time: a library that was cut off ends who loads it."""
+    *_, last = ("", *(line for line in text.splitlines() if line.startswith(_LOADS)))
+    said = "\n".join(line for line in text.splitlines() if not line.startswith(_LOADS))
+    loading = f" while {last.removeprefix(_LOADS)} was loaded" if last else ""
+    return f"exit code {code}{loading} and {said[-500:]!r}"
 
 
 def _judge(found: dict[str, Any], excused: list[re.Pattern[str]]) -> list[str]:

@@ -3,12 +3,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
-from imagekit.checks.cuda import _SCRIPT, check_cuda
+from imagekit.checks.cuda import _SCRIPT, FOLDERS, check_cuda
 from imagekit.checks.subject import Gpus
 from imagekit.plan.model import Cuda, Framework
 from imagekit.wait import Deadline
@@ -63,7 +64,11 @@ def test_with_a_gpu_the_driver_is_no_excuse(ask: Any) -> None:
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
-        ({"libraries": (1, "Traceback")}, "got exit code 1"),
+        ({"libraries": (1, "Traceback")}, "got exit code 1 and 'Traceback'"),
+        (
+            {"libraries": (135, "imagekit-loads:liba.so.1\nimagekit-loads:libb.so.2\n")},
+            "got exit code 135 while libb.so.2 was loaded and ''",
+        ),
         ({"libraries": said(wrong={"libx.so.1": "not an ELF file"})}, "libx.so.1: not an ELF file"),
         (
             {"libraries": said(missing={"libcublas.so.12": "libcublasLt.so.12"})},
@@ -93,4 +98,21 @@ def test_skipped_without_cuda(ask: Any) -> None:
 def test_the_script_runs_where_there_is_no_cuda() -> None:
     run = [sys.executable, "-c", _SCRIPT]
     output = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-    assert json.loads(output.removeprefix("imagekit:"))["wrong"] == {}
+    assert json.loads(output.splitlines()[-1].removeprefix("imagekit:"))["wrong"] == {}
+
+
+def test_the_script_misses_what_a_wheel_has_brought(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    library = "nvidia/cuda_runtime/lib/libcudart.so.12"
+    (site / library).parent.mkdir(parents=True)
+    record = site / "nvidia_cuda_runtime_cu12-12.9.dist-info" / "RECORD"
+    record.parent.mkdir()
+    record.write_text(f"{library},sha256=x,1\nnvidia/cuda_runtime/lib/libgone.txt,,\n")
+    folders = tmp_path / "folders.conf"
+    folders.write_text(f"{(site / library).parent}\n")
+    script = _SCRIPT.replace(FOLDERS, str(folders))
+    output = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+    found = json.loads(output.removeprefix("imagekit:"))
+    assert found["wrong"] == {"libcudart.so.12": "installed, and not there"}
