@@ -28,11 +28,14 @@ _QUIET.propagate = False
 
 
 class UpgradeRefusedError(AnswerError):
-    """The server answered a WebSocket's request with ``status``, an HTTP one, not 101."""
+    """The server answered a WebSocket's request with ``status``, an HTTP one, not 101.
 
-    def __init__(self, path: str, status: int) -> None:
+    With it comes the reason phrase, in which the image's own bridge says what it lacks.
+    """
+
+    def __init__(self, path: str, status: int, phrase: str = "") -> None:
         self.status = status
-        super().__init__(f"no WebSocket at {path}: {status}")
+        super().__init__(f"no WebSocket at {path}: {status} {phrase}".rstrip())
 
 
 class Stream(Protocol):
@@ -212,6 +215,7 @@ def _refusals(path: str) -> Iterator[None]:
     except (ConnectionClosed, InvalidMessage) as error:
         raise ConnectionResetError(f"no WebSocket at {path}: {error}") from error
     except InvalidStatus as error:
-        raise UpgradeRefusedError(path, error.response.status_code) from error
+        answer = error.response
+        raise UpgradeRefusedError(path, answer.status_code, answer.reason_phrase) from error
     except InvalidHandshake as error:
         raise AnswerError(f"no WebSocket at {path}: {error}") from error

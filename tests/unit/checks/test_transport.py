@@ -54,7 +54,7 @@ def test_websocket_carries_bytes(desktop_server: Callable[..., Any], fake_deskto
 def test_path_without_a_websocket(desktop_server: Callable[..., Any], fake_desktop: Any) -> None:
     address = desktop_server(fake_desktop())
     with (
-        pytest.raises(AnswerError, match="404"),
+        pytest.raises(AnswerError, match="404 Not Found"),
         websocket(address, "/nothing", Deadline.after(5)),
     ):
         pass
