@@ -60,10 +60,18 @@ def until(condition: Callable[[], T], deadline: Deadline, *, pause: float = 0.1)
     Raises:
         TimeoutError: it did not come true; the text is that of the last ``NotYetError``.
     """
+    missing = ""
     while True:
         try:
             return condition()
         except NotYetError as not_yet:
+            missing = str(not_yet)
             if deadline.left <= pause:
-                raise TimeoutError(f"not in time: {not_yet}") from not_yet
+                raise TimeoutError(f"not in time: {missing}") from not_yet
+        except TimeoutError as error:
+            # The last try had too little time for an answer: what the one before it found
+            # missing says more.
+            if missing and deadline.left <= pause:
+                raise TimeoutError(f"not in time: {missing}") from error
+            raise
         time.sleep(pause)

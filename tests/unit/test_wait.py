@@ -22,6 +22,28 @@ def test_the_last_reason_is_told_when_time_is_up() -> None:
         until(condition, Deadline.after(0.02), pause=0.01)
 
 
+def test_a_last_try_without_time_for_an_answer_says_nothing_new() -> None:
+    tries = iter(["the cake is not baked"])
+    deadline = Deadline.after(0.02)
+
+    def condition() -> None:
+        for reason in tries:
+            raise NotYetError(reason)
+        deadline.abandoned.set()
+        raise TimeoutError("timed out in 0.0 s")
+
+    with pytest.raises(TimeoutError, match="the cake is not baked"):
+        until(condition, deadline, pause=0.001)
+
+
+def test_a_time_out_of_the_condition_s_own_is_told() -> None:
+    def condition() -> None:
+        raise TimeoutError("the oven does not answer")
+
+    with pytest.raises(TimeoutError, match="the oven does not answer"):
+        until(condition, Deadline.after(5))
+
+
 def test_the_condition_is_asked_once_even_when_late() -> None:
     assert until(lambda: 1, Deadline.after(0)) == 1
 
