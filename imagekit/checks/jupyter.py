@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 from imagekit.checks.cell import on_cpu
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
 from imagekit.checks.notebook import BASE, Notebook
@@ -12,6 +15,8 @@ from imagekit.wait import Deadline
 _LOG = "the container's log, lines of ServerApp"
 _FRONT = "/etc/imagekit/front.d/jupyter.conf, and the container's log"
 _WRONG = "imagekit-wrong-token"
+
+_SCRIPT = re.compile(rb"<script[^>]*\ssrc=\"([^\"]+)\"")
 
 _CODE = "import os, sys; print(1 + 1, sys.prefix, os.environ.get('LANG'), sep='|')"
 
@@ -47,18 +52,31 @@ def _ask(subject: Subject, port: int, expected: str, look_at: str, deadline: Dea
         server = Notebook(subject.address(port), subject.secrets.jupyter_token, deadline)
         version = server.await_version()
         refused = server.request("GET", f"{BASE}/api/kernels", token=_WRONG).status
-        page = server.request("GET", f"{BASE}/lab").status
+        page = server.request("GET", f"{BASE}/lab")
     if refused not in {401, 403}:
         raise CheckFailedError(f"a refusal of a wrong token {where}", f"status {refused}", look_at)
-    if page != 200:
+    if page.status != 200:
         raise CheckFailedError(
-            f"Jupyter Lab's page with the token {where}", f"status {page}", look_at
+            f"Jupyter Lab's page with the token {where}", f"status {page.status}", look_at
         )
+    _check_scripts(server, page.body, where, look_at)
     with asking(f"a kernel's answer {where}", look_at):
         said = server.compute(_CODE).strip()
     if said != expected:
         raise CheckFailedError(f"{expected!r} from a kernel {where}", repr(said[-500:]), look_at)
     return version
+
+
+def _check_scripts(server: Notebook, page: bytes, where: str, look_at: str) -> None:
+    """The page is nothing without them: it stays blank."""
+    asked = f"the scripts of Jupyter Lab's page {where}"
+    scripts = [html.unescape(found.decode()) for found in _SCRIPT.findall(page)]
+    if not scripts:
+        raise CheckFailedError(asked, "a page that names none", look_at)
+    with asking(asked, look_at):
+        for script in scripts:
+            if (status := server.request("GET", script).status) != 200:
+                raise CheckFailedError(asked, f"status {status} for {script}", look_at)
 
 
 def _check_framework(subject: Subject, deadline: Deadline) -> Data:

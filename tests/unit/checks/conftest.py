@@ -166,6 +166,8 @@ class FakeJupyter:
     terminal: str = "$ typed\r\nshown\r\n"
     starting: int = 0
     page: int = 200
+    markup: str = '<script defer="defer" src="/jupyter/static/lab/main.1.js?v=1&amp;x"></script>'
+    scripts: int = 200
     error: str = ""
     open_to_all: bool = False
     root: str = "/jupyter/?token=x"
@@ -185,7 +187,16 @@ class FakeJupyter:
             return _json(403, {})
         if "/channels" in request.path or "/websocket/" in request.path:
             return None
-        return _json(self.page if request.path == "/jupyter/lab" else 200, {})
+        return self._static(request.path)
+
+    def _static(self, path: str) -> Response:
+        statuses = {"/jupyter/lab": self.page, "/jupyter/static/lab/main.1.js?v=1&x": self.scripts}
+        answer = _json(statuses.get(path, 200), {})
+        if path == "/jupyter/lab":
+            answer.body = self.markup.encode()
+            del answer.headers["Content-Length"]
+            answer.headers["Content-Length"] = str(len(answer.body))
+        return answer
 
     def speak(self, connection: ServerConnection) -> None:
         request = json.loads(connection.recv())

@@ -48,6 +48,8 @@ def test_passes_without_a_desktop(subject: Any, plan: Any, jupyter_server: Any) 
         ({"open_to_all": True}, "a refusal of a wrong token on port 8888; got status 200"),
         ({"token": "another"}, "page with the token on port 8888; got status 403"),
         ({"page": 500}, "page with the token on port 8888; got status 500"),
+        ({"scripts": 404}, "the scripts of Jupyter Lab's page on port 8888; got status 404 for"),
+        ({"markup": "<p>hello</p>"}, "the scripts of Jupyter Lab's page on port 8888; got a page"),
         ({"text": "2|/usr|zh_CN.UTF-8\n"}, "got '2|/usr"),
         ({"error": "x is not defined"}, "NameError: x is not defined"),
         ({"root": ""}, "the way from / to /jupyter/ on port 8888; got status 404"),
