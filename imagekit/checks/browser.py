@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from imagekit.checks.check import Attachment, CheckFailedError, Data, asking
 from imagekit.checks.chromium import Canvas, DesktopPage, chromium, driving
 from imagekit.checks.desktop import panel_of
@@ -25,6 +27,7 @@ _BUTTON = 14
 """How far from the panel's left end the menu's button is in any case, in pixels."""
 
 _CLICK_SECONDS = 5.0
+_BACK_SECONDS = 10.0
 
 
 def check_browser(subject: Subject, deadline: Deadline) -> Data:
@@ -45,9 +48,13 @@ def check_browser(subject: Subject, deadline: Deadline) -> Data:
                 menu = _open_menu(subject, page, canvas, deadline)
                 picture = page.png()
                 page.click(canvas.left + canvas.width / 2, canvas.top + canvas.height / 2)
-        finally:
-            # The page gave the desktop the size of its window.
-            put_back(subject, deadline)
+        except BaseException:
+            # What is wrong with the page says more than what the desktop refuses after it.
+            with suppress(CheckFailedError):
+                put_back(subject, Deadline.after(_BACK_SECONDS))
+            raise
+        # The page gave the desktop the size of its window.
+        put_back(subject, deadline)
         return {
             "browser": page.version,
             "size": f"{canvas.width}x{canvas.height}",
