@@ -75,6 +75,8 @@ def find(engine: Engine, image: str, wish: Wish = NO_WISH) -> Candidate:
             hint = "leave --with and --set out; a PROFILE beside --image can expect something else"
             raise InputError(Message(image, what, hint))
         return Candidate(image, str(found.id), wish.expected or _labelled(image, label))
+    if wish.lacking:
+        raise InputError(wish.lacking)
     plan = wish.expected or wish.promised
     if plan is None:
         what = "imagekit did not build this image, and nothing says what to expect of it"

@@ -59,11 +59,13 @@ class Wish:
             image's label counts.
         promised: what an image without a label is taken to promise; None where nobody says.
         told: how an image without a label is used.
+        lacking: what would have to be said of an image without a label.
     """
 
     expected: Plan | None = None
     promised: Plan | None = None
     told: Told = NOTHING
+    lacking: tuple[Message, ...] = ()
 
 
 NO_WISH = Wish()
@@ -99,8 +101,11 @@ def choose(
         if not image:
             return names.tags(plan)[1], NO_WISH
         return image, Wish(expected=plan, told=said)
-    promised = promise(only, settings) if only else None
-    return image, Wish(promised=promised, told=replace(said, settings=tuple(settings)))
+    # Whether it matters is known when the image is: the label of our own says more.
+    lacking = _lacking(only, settings)
+    promised = promise(only, settings) if only and not lacking else None
+    said = replace(said, settings=tuple(settings))
+    return image, Wish(promised=promised, told=said, lacking=lacking)
 
 
 def promise(only: Sequence[str], settings: Sequence[str]) -> Plan:
@@ -113,13 +118,9 @@ def promise(only: Sequence[str], settings: Sequence[str]) -> Plan:
         InputError: a setting is wrong, or one is missing without which a check has nothing
             to compare with.
     """
+    if lacking := _lacking(only, settings):
+        raise InputError(lacking)
     keys = {setting.partition("=")[0] for setting in settings}
-    tops = {key.partition(".")[0] for key in keys}
-    if missing := [check for check in only if check in _TO_SET and _TO_SET[check] not in tops]:
-        raise InputError(
-            Message("", f"the check {check!r} needs to know what to expect", _hint(_TO_SET[check]))
-            for check in missing
-        )
     needed = {feature for check in only for feature in NEEDS.get(check, ())}
     switches = [
         f"{feature}={str(feature in needed).lower()}"
@@ -135,6 +136,16 @@ def promise(only: Sequence[str], settings: Sequence[str]) -> Plan:
     if desktop is not None and "desktop.geometry" not in keys:
         desktop = replace(desktop, geometry="")
     return replace(plan, user=user, desktop=desktop)
+
+
+def _lacking(only: Sequence[str], settings: Sequence[str]) -> tuple[Message, ...]:
+    """What checks would have nothing to compare with."""
+    tops = {setting.partition("=")[0].partition(".")[0] for setting in settings}
+    return tuple(
+        Message("", f"the check {check!r} needs to know what to expect", _hint(_TO_SET[check]))
+        for check in only
+        if check in _TO_SET and _TO_SET[check] not in tops
+    )
 
 
 def _hint(key: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from imagekit.checks import candidate
 from imagekit.checks.candidate import Candidate, entered, find
-from imagekit.checks.selection import Wish, promise
+from imagekit.checks.selection import Wish, choose, promise
 from imagekit.checks.subject import Gpus
 from imagekit.checks.told import Told
 from imagekit.container import ContainerSpec, Secrets
@@ -88,6 +88,13 @@ def test_nobody_says_what_to_expect(label: str | None) -> None:
         "  hint: name a PROFILE that says it, or checks: --only sshd --only jupyter"
     )
     assert caught.value.exit_code == 2
+
+
+def test_what_checks_need_to_know_counts_for_images_of_others_alone(plan: Any) -> None:
+    _, wish = choose("", "x", ("framework",), (), ())
+    assert find(engine(plan.to_json()), "x", wish).ours
+    with pytest.raises(InputError, match="the check 'framework' needs to know what to expect"):
+        find(engine(), "x", wish)
 
 
 def test_an_image_of_somebody_else(plan: Any) -> None:

@@ -107,10 +107,6 @@ def test_checks_say_what_to_expect_of_an_image(run_cli: RunCli, asked: Asked) ->
             '--with "usr=root": no key "usr"\n  hint: the keys',
         ),
         (("debian12-desktop", "--with", "user=root"), "--with is for images that imagekit did not"),
-        (
-            ("--image", "x", "--only", "cuda"),
-            "the check 'cuda' needs to know what to expect\n  hint",
-        ),
     ],
 )
 def test_what_is_wrong_is_exit_2(
