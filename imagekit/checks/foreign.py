@@ -41,6 +41,7 @@ _NOT_ASKED: Mapping[str, str] = {
     "clipboard": _THROUGH_THE_PAGE,
     "desktop": _THROUGH_THE_PAGE,
     "browser": _THROUGH_THE_PAGE,
+    "services": "it asks imagekit's own supervisord",
     "conda": "where conda keeps its files is an arrangement of imagekit's own",
 }
 """Why what is imagekit's own is not asked of other images."""

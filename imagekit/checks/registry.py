@@ -26,6 +26,7 @@ from imagekit.checks.opengl import check_opengl
 from imagekit.checks.page import check_web
 from imagekit.checks.resize import check_resize
 from imagekit.checks.restart import RESTART, check_restart
+from imagekit.checks.services import check_services
 from imagekit.checks.session import check_session
 from imagekit.checks.sshd import check_login, check_password, check_root
 from imagekit.checks.unhealthy import UNHEALTHY, check_unhealthy
@@ -66,6 +67,7 @@ CHECKS: tuple[Check, ...] = (
     Check("installs", 300.0, check_installs, full=True),
     Check("layers", 1800.0, check_layers, full=True),
     Check("gpu", 180.0, check_gpu),
+    Check("services", 60.0, check_services),
     Check("health", 180.0, check_health),
 )
 

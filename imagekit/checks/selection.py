@@ -40,7 +40,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 ANY = frozenset(
     {
         *("environment", "framework", "framework-gpu", "cuda", "conda", "mirrors", "gpu"),
-        *("user", "installs", "hygiene", "layers", "health", "unhealthy", "restart"),
+        *("user", "installs", "hygiene", "layers", "services", "health"),
+        *("unhealthy", "restart"),
     }
 )
 """Checks that need none of them."""

@@ -41,6 +41,7 @@ OTHER_CHECKS = {
     "page",
     "resize",
     "restart",
+    "services",
     "session",
     "user",
     "vnc",
