@@ -95,7 +95,7 @@ bench: .venv/dev ## Times, memory, sizes, and builds against hand-written ones: 
 	@$(ON_ENGINE) $(BIN)/python -m tests.bench.run $(BENCH_ARGS)
 
 .PHONY: soak
-soak: .venv/dev ## 100 restarts, 20 kills, every way to run: half an hour (IMAGEKIT_SOAK=…)
+soak: .venv/dev ## Restarts, kills, ways to run, broken images, unbroken ones again and again: two hours
 	@$(ON_ENGINE) $(BIN)/pytest tests/soak $(PYTEST_ARGS)
 
 .PHONY: capabilities

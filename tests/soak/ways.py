@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 LEAST_CAPABILITIES = (
@@ -45,5 +46,9 @@ class Times:
     def __str__(self) -> str:
         if not self.seconds:
             return "never up"
-        middle, worst = statistics.median(self.seconds), max(self.seconds)
-        return f"{len(self.seconds)} times up, median {middle:.1f} s, worst {worst:.1f} s"
+        return f"{len(self.seconds)} times up, {spread(self.seconds)}"
+
+
+def spread(seconds: Sequence[float]) -> str:
+    """Their middle and their worst."""
+    return f"median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s"
