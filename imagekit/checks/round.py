@@ -5,6 +5,7 @@ Checks that use the same thing, such as the screen, share a thread and are asked
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -23,6 +24,11 @@ _LOOK_EVERY = 0.5
 # Every wait of a check is bounded by its deadline; this is for what knows none, such as
 # an engine that hangs.
 _GRACE = 10.0
+# Seconds for what is asked after a check that waited in vain, for the same thing most likely:
+# a desktop that never comes up would else take six times as long as the first one's limit.
+_AFTER_IN_VAIN = 20.0
+# A check gives up when too little is left for another try.
+_LAST_PAUSE = 2.0
 
 
 def ask_all(
@@ -104,12 +110,17 @@ def _ask_in_turn(
     abandoned: threading.Event,
     news: queue.SimpleQueue[_News],
 ) -> None:
+    most = math.inf
     for check in lane:
         if abandoned.is_set():
             return
         news.put((check, None))
-        deadline = Deadline(time.monotonic() + check.limit, abandoned)
-        news.put((check, _ask(check, subject, deadline)))
+        begun, limit = time.monotonic(), min(check.limit, most)
+        answer = _ask(check, subject, Deadline(begun + limit, abandoned))
+        news.put((check, answer))
+        in_vain = isinstance(answer, Result) and answer.status == "failed"
+        if in_vain and time.monotonic() > begun + limit - _LAST_PAUSE:
+            most = _AFTER_IN_VAIN
 
 
 def _ask(check: Check, subject: Subject, deadline: Deadline) -> Result | BaseException:

@@ -7,6 +7,7 @@ from imagekit.checks import round as round_
 from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError
 from imagekit.checks.round import ask_all
 from imagekit.events import Event, StepFinished, StepStarted
+from imagekit.wait import Deadline
 
 
 def passes(_subject: Any, _deadline: Any) -> dict[str, object]:
@@ -148,3 +149,32 @@ def test_who_waits_for_a_check_that_hangs_is_told(
         ("three", "passed"),
     ]
     assert results[1].reason == "a check of the screen hangs"
+
+
+def test_who_comes_after_a_wait_in_vain_waits_less(
+    subject: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(round_, "_AFTER_IN_VAIN", 0.1)
+    monkeypatch.setattr(round_, "_LAST_PAUSE", 0.2)
+    given: list[float] = []
+
+    def waits(_subject: Any, deadline: Deadline) -> dict[str, object]:
+        given.append(round(deadline.left, 1))
+        deadline.abandoned.wait(deadline.left)
+        raise CheckFailedError("a desktop", "none")
+
+    lane = [Check("a", 0.5, waits, uses="screen"), Check("b", 60, waits, uses="screen")]
+    ask_all([*lane, Check("c", 0.4, waits)], subject(), still_there, lambda _: None)
+    assert sorted(given) == [0.1, 0.4, 0.5]
+
+
+def test_a_failure_at_once_takes_nobody_s_time(subject: Any) -> None:
+    given: list[float] = []
+
+    def sees(_subject: Any, deadline: Deadline) -> dict[str, object]:
+        given.append(deadline.left)
+        return {}
+
+    lane = [Check("a", 60, fails, uses="screen"), Check("b", 60, sees, uses="screen")]
+    ask_all(lane, subject(), still_there, lambda _: None)
+    assert given[0] > 50
