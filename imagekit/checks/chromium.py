@@ -95,18 +95,23 @@ class DesktopPage:
         """
         from selenium.common.exceptions import WebDriverException  # noqa: PLC0415
 
+        complaint = ""
+
         def attempt() -> None:
+            nonlocal complaint
             try:
                 self._driver.set_page_load_timeout(self._deadline.timeout(_LOAD_SECONDS))
                 self._driver.get(url)
             except WebDriverException as error:
-                raise NotYetError(_first_line(error)) from error
+                # What a page that came had to say counts more than a last load cut short.
+                raise NotYetError(complaint or _first_line(error)) from error
             soon = Deadline.after(self._deadline.timeout(_SCRIPT_SECONDS))
             try:
                 until(self._await_script, soon)
             except TimeoutError as error:
                 said = "; ".join(self.complaints()) or "nothing"
-                raise NotYetError(f"{error}; the browser's console says {said}") from error
+                complaint = f"{error}; the browser's console says {said}"
+                raise NotYetError(complaint) from error
 
         until(attempt, self._deadline)
 

@@ -132,3 +132,29 @@ def test_a_menu_is_what_a_click_opens(
     else:
         with pytest.raises(TimeoutError, match="no window after a click at 14, 0 on"):
             browser._open_menu(*arguments)
+
+
+def test_what_the_page_had_to_say_outlives_a_last_load_cut_short(monkeypatch: Any) -> None:
+    from selenium.common.exceptions import WebDriverException  # noqa: PLC0415
+
+    class Page(Driver):
+        loads = 0
+
+        def set_page_load_timeout(self, _seconds: float) -> None:
+            self.loads += 1
+
+        def get(self, _url: str) -> None:
+            if self.loads > 1:
+                raise WebDriverException("timeout: Timed out receiving message: 0.1")
+
+        def find_elements(self, _by: str, _name: str) -> list[Any]:
+            return []
+
+        def get_log(self, _kind: str) -> list[dict[str, str]]:
+            return [{"level": "SEVERE", "message": "Error: the page is broken"}]
+
+    monkeypatch.setattr(chromium, "_SCRIPT_SECONDS", 0.1)
+    driver: Any = Page()
+    with pytest.raises(TimeoutError, match="the browser's console says Error: the page is broken"):
+        DesktopPage(driver, Deadline.after(0.6)).open("http://localhost")
+    assert driver.loads > 1
