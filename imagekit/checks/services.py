@@ -15,8 +15,9 @@ _ASK = ("/usr/bin/supervisorctl", "--configuration", "/run/imagekit/supervisord.
 _ROW = re.compile(r"^(\S+) +(STARTING|RUNNING|BACKOFF|STOPPING|STOPPED|EXITED|FATAL) *(.*)$", re.M)
 _RUNNING = re.compile(r"pid (\d+), uptime (?:.*days?, )?(\d+):(\d\d):(\d\d)")
 
-_STEADY = 4
-"""Seconds after which a service counts as one that stays."""
+_STEADY = 6
+"""Seconds after which a service counts as one that stays: a session that fails takes four
+until it has, on a busy machine."""
 
 _MOST_STARTS = 3
 """As often as supervisord itself tries before it gives a service up (startretries)."""

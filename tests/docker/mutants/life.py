@@ -52,11 +52,11 @@ MUTANTS = (
     Mutant(
         "the desktop ends again and again",
         (
-            "RUN sed -i 's/exec dbus-run-session.*/sleep 2; exit 1/' "
+            "RUN sed -i 's/exec dbus-run-session.*/sleep 1; exit 1/' "
             "/usr/lib/imagekit/desktop-session"
         ),
         "services",
-        ("a service desktop that stays", "after 4 starts"),
+        ("a service desktop that stays",),
         everyday=True,
     ),
     Mutant(

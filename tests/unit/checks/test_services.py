@@ -57,7 +57,7 @@ def test_a_service_in_a_restart_loop_fails(ask: Any) -> None:
 
 
 def test_one_that_does_not_get_old_is_told_in_the_end(ask: Any) -> None:
-    with pytest.raises(CheckFailedError, match=r"run for 4 s; got .*desktop: RUNNING pid 40"):
+    with pytest.raises(CheckFailedError, match=r"run for 6 s; got .*desktop: RUNNING pid 40"):
         ask(SSHD + LOOP.format(40), seconds=0.5)
 
 
