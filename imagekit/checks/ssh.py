@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from imagekit.checks.check import AnswerError
 from imagekit.checks.transport import connect as connect_tcp
@@ -30,6 +31,9 @@ _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
 
 _LONGEST_OUTPUT = 1 << 20
+
+# Logins end by the deadline of their connection: paramiko counts from each login's start.
+_DEADLINES: WeakKeyDictionary[paramiko.Transport, Deadline] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,8 @@ def _open(address: tuple[str, int], deadline: Deadline, host_key_type: str) -> p
     transport.set_log_channel(_CHANNEL)
     if host_key_type:
         transport.get_security_options().key_types = (host_key_type,)
-    transport.banner_timeout = transport.auth_timeout = deadline.timeout()
+    transport.banner_timeout = deadline.timeout()
+    _DEADLINES[transport] = deadline
     try:
         transport.start_client(timeout=deadline.timeout())
     except paramiko.ssh_exception.IncompatiblePeer as error:
@@ -146,7 +151,8 @@ def try_key(transport: paramiko.Transport, user: str, key: paramiko.PKey) -> boo
     """Whether the user may log in with the key; if so, the connection is theirs.
 
     Raises:
-        AnswerError: the server gave no answer.
+        TimeoutError: the server gave no answer by the deadline of the connection.
+        AnswerError: it hung up.
     """
     return _accepted(transport, lambda: transport.auth_publickey(user, key))
 
@@ -158,7 +164,8 @@ def try_password(transport: paramiko.Transport, user: str, password: str) -> boo
     asks for the same password.
 
     Raises:
-        AnswerError: the server gave no answer.
+        TimeoutError: the server gave no answer by the deadline of the connection.
+        AnswerError: it hung up.
     """
     return _accepted(transport, lambda: transport.auth_password(user, password))
 
@@ -166,9 +173,14 @@ def try_password(transport: paramiko.Transport, user: str, password: str) -> boo
 def _accepted(transport: paramiko.Transport, attempt: Callable[[], list[str]]) -> bool:
     import paramiko  # noqa: PLC0415 (slow import)
 
+    deadline = _DEADLINES[transport]
+    transport.auth_timeout = deadline.timeout()
     try:
         further = attempt()
     except paramiko.AuthenticationException as error:
+        # paramiko's word for a time-out is that of a refusal.
+        if deadline.left <= 0:
+            raise TimeoutError("no answer to the login in time") from error
         if not transport.is_active():
             raise AnswerError("the server closed the connection without an answer") from error
         return False

@@ -58,6 +58,7 @@ class FakeSsh:
     root_password: str = PASSWORD
     host_key: paramiko.PKey = HOST_KEY
     hang_ups: int = 0  # as an engine's proxy does before the service is up
+    thinks: Callable[[], object] = lambda: None  # before it answers a password
     sftp: str = ""  # what is wrong with it; see MemorySftp
     files: dict[str, bytes] = field(default_factory=dict)
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
@@ -107,6 +108,7 @@ class _Session(paramiko.ServerInterface):
         return username == self.fake.user or (username == "root" and self.fake.root_allowed)
 
     def check_auth_password(self, username: str, password: str) -> int:
+        self.fake.thinks()
         own = self.fake.root_password if username == "root" else self.fake.password
         right = password == own or self.fake.any_password
         if self._known(username) and right and self.fake.passwords_allowed:

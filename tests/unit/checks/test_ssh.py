@@ -55,6 +55,19 @@ def test_a_refused_login_can_be_followed_by_another(ssh_server: Any, key: Any) -
         assert ssh.try_password(transport, "lab", fake.password)
 
 
+def test_no_answer_is_no_refusal(ssh_server: Any) -> None:
+    released = threading.Event()
+    fake = ssh_server(thinks=lambda: released.wait(5))
+    try:
+        with (
+            ssh.connect(fake.address, Deadline.after(1)) as transport,
+            pytest.raises(TimeoutError, match="no answer to the login in time"),
+        ):
+            ssh.try_password(transport, "lab", "wrong")
+    finally:
+        released.set()
+
+
 def test_connect_waits_while_connections_are_closed_at_once(ssh_server: Any) -> None:
     with ssh.connect(ssh_server(hang_ups=2).address, Deadline.after(5)) as transport:
         assert ssh.host_key(transport).type == "ecdsa-sha2-nistp256"
