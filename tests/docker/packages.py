@@ -25,6 +25,11 @@ class Quiet(SimpleHTTPRequestHandler):
         """Nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    # conda's solver connects many times at once, and gives up when it is kept waiting.
+    request_queue_size = 128
+
+
 @contextmanager
 def served(engine: Engine, folder: Path) -> Iterator[str]:
     """Serve a folder on the engine's own bridge; its address."""
@@ -32,7 +37,7 @@ def served(engine: Engine, folder: Path) -> Iterator[str]:
     handler = partial(Quiet, directory=str(folder))
     try:
         address = config.get("Gateway") or str(ipaddress.ip_network(config["Subnet"])[1])
-        server = ThreadingHTTPServer((address, 0), handler)
+        server = _Server((address, 0), handler)
     except OSError as error:
         missing("iptables", f"the engine's bridge is not on this machine: {error}")
     thread = threading.Thread(target=server.serve_forever)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from imagekit import bases, site
-from imagekit.checks import runner
+from imagekit.checks import candidate, runner
 from imagekit.checks.redact import Redactor
 from imagekit.container import Secrets
 from imagekit.context import DOCKERFILE, Context, ContextFile
@@ -131,9 +131,7 @@ def build_with_secrets(engine: Engine, plan: Plan) -> tuple[str, str]:
 def everything_said(engine: Engine, image: str, *only: str) -> str:
     """Of the checks: the report, with the log of a failure in it, and all that was told."""
     told: list[Event] = []
-    report = runner.run_checks(
-        engine, image, runner.Options(only=only, full=True), on_event=told.append
-    )
+    report = runner.run_checks(engine, image, runner.Options(only=only), on_event=told.append)
     return report.to_json() + repr(told) + repr(report)
 
 
@@ -159,7 +157,9 @@ def scene(engine: Engine, image: str) -> Iterator[Scene]:
         pytest.MonkeyPatch.context() as patch,
         started(engine, built, secrets=CANARIES, environment=VARIABLES) as box,
     ):
-        patch.setattr(runner, "generate_secrets", lambda line: replace(plain, authorized_keys=line))
+        patch.setattr(
+            candidate, "generate_secrets", lambda line: replace(plain, authorized_keys=line)
+        )
         yield ready(box, log, everything_said(engine, built))
 
 

@@ -18,7 +18,7 @@ def ask(
 ) -> Callable[..., Any]:
     """Ask of a desktop with this behaviour; pages and headers are added to the usual ones."""
 
-    def run(seconds: float = 5, **behaviour: Any) -> Any:
+    def run(seconds: float = 30, **behaviour: Any) -> Any:
         fake = fake_desktop()
         changed = {
             name: {**getattr(fake, name), **behaviour.pop(name)}
