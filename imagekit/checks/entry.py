@@ -77,7 +77,9 @@ def open_session(subject: Subject, deadline: Deadline) -> Session:
 
 
 @contextmanager
-def client(subject: Subject, session: Session, deadline: Deadline) -> Iterator[Client]:
+def client(
+    subject: Subject, session: Session, deadline: Deadline, *, tls: bool = False
+) -> Iterator[Client]:
     """An RFB client over the WebSocket whose server has sent its banner.
 
     The front is up before the X server: it then refuses the upgrade, or agrees and closes.
@@ -87,7 +89,7 @@ def client(subject: Subject, session: Session, deadline: Deadline) -> Iterator[C
         with ExitStack() as opened:
             try:
                 stream = opened.enter_context(
-                    websocket(address, WEBSOCKET, deadline, session.protocols)
+                    websocket(address, WEBSOCKET, deadline, session.protocols, tls=tls)
                 )
                 viewer = Client(stream, deadline)
                 viewer.read_banner()
@@ -99,7 +101,8 @@ def client(subject: Subject, session: Session, deadline: Deadline) -> Iterator[C
                 raise NotYetError(str(error)) from error
             return viewer, opened.pop_all()
 
-    with asking(f"an RFB banner over the WebSocket {WEBSOCKET}", f"{WEB_LOG}; {VNC_LOG}"):
+    asked = f"an RFB banner over the WebSocket {WEBSOCKET}{' with TLS' if tls else ''}"
+    with asking(asked, f"{WEB_LOG}; {VNC_LOG}"):
         address = subject.address(WEB_PORT)
         viewer, opened = until(lambda: attempt(address), deadline)
     with opened:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 import ipaddress
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from cryptography import x509
 
 from imagekit.checks.check import CheckFailedError, Data, asking
 from imagekit.checks.entry import VNC_LOG, WEB_LOG, client, open_session, wanted
 from imagekit.checks.front import HEALTH, SESSION, WEBSOCKET, Session
-from imagekit.checks.rfb import Client
 from imagekit.checks.subject import Subject
 from imagekit.checks.transport import NO_HEADERS, UpgradeRefusedError, websocket
 from imagekit.checks.web import Answer, Browser, Page, is_listing
@@ -132,12 +132,8 @@ def _names(certificate: x509.Certificate) -> list[str]:
 
 def _check_secure_websocket(subject: Subject, session: Session, deadline: Deadline) -> None:
     """A page that came by https may open no WebSocket but one over TLS."""
-    address = subject.address(WEB_PORT)
-    with (
-        asking(f"an RFB banner over the WebSocket {WEBSOCKET} with TLS", f"{WEB_LOG}; {VNC_LOG}"),
-        websocket(address, WEBSOCKET, deadline, session.protocols, tls=True) as stream,
-    ):
-        Client(stream, deadline).read_banner()
+    with client(subject, session, deadline, tls=True):
+        pass
 
 
 def _check_strangers(subject: Subject, session: Session, deadline: Deadline) -> None:
@@ -150,11 +146,18 @@ def _check_strangers(subject: Subject, session: Session, deadline: Deadline) -> 
     )
     for how, protocols, headers in attempts:
         asked = f"a refusal (403) of the WebSocket {how}"
-        with asking(asked, _LOCATIONS):
+
+        def attempt(protocols: Sequence[str], headers: Mapping[str, str]) -> str:
             try:
                 with websocket(address, WEBSOCKET, deadline, protocols, headers):
-                    got = "an open one"
+                    return "an open one"
             except UpgradeRefusedError as refused:
-                got = str(refused.status)
+                return str(refused.status)
+            # A busy front may break a connection off, which is no answer.
+            except ConnectionError as error:
+                raise NotYetError(str(error)) from error
+
+        with asking(asked, _LOCATIONS):
+            got = until(partial(attempt, protocols, headers), deadline)
         if got != "403":
             raise CheckFailedError(asked, got, _LOCATIONS)

@@ -68,6 +68,7 @@ class FakeDesktop:
     height: int = 32
     blank: bool = False
     broken_upgrades: int = 0
+    broken_over_tls: int = 0
     resizable: bool = True
     resize_status: int = 0
     stays: bool = False  # says that it has another size, and draws the old one
@@ -112,6 +113,9 @@ class FakeDesktop:
     def websocket(self, connection: ServerConnection) -> None:
         if self.broken_upgrades > 0:  # as websockify before the X server is up
             self.broken_upgrades -= 1
+            return
+        if isinstance(connection.socket, ssl.SSLSocket) and self.broken_over_tls > 0:
+            self.broken_over_tls -= 1
             return
         try:
             messages = iter(connection)

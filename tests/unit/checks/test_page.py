@@ -79,6 +79,10 @@ def test_web_fails_for_an_open_door(ask: Any, behaviour: dict[str, Any], message
         ask(**behaviour)
 
 
+def test_a_front_that_breaks_off_is_asked_again(ask: Any) -> None:
+    assert ask(broken_over_tls=2)["rfb"] == "003.008"
+
+
 @pytest.mark.parametrize("behaviour", [{"healthy": False}, {"broken_upgrades": 1000}])
 def test_web_fails_when_the_desktop_does_not_come_up(ask: Any, behaviour: dict[str, Any]) -> None:
     with pytest.raises(CheckFailedError, match=r"in time|timed out"):
