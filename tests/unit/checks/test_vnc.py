@@ -92,6 +92,7 @@ def test_vnc_waits_where_others_logged_in_too_often(ask: Any, monkeypatch: Any) 
 def native(fake_desktop: Any, fake_inside: Any, ask: Any, plan: Any) -> Any:
     """Ask of a desktop whose native port speaks plain RFB with this behaviour."""
     listeners = []
+    threads = []
 
     def run(mode: str, ports: str = "[5900]", **behaviour: Any) -> Any:
         listener = socket.create_server(("127.0.0.1", 0))
@@ -99,19 +100,26 @@ def native(fake_desktop: Any, fake_inside: Any, ask: Any, plan: Any) -> Any:
         fake = fake_desktop(**behaviour)
 
         def serve() -> None:
-            connection, _ = listener.accept()
+            try:
+                connection, _ = listener.accept()
+            except OSError:  # the test is over, and nobody came
+                return
             with connection, suppress(OSError):  # the client may leave in the middle
                 fake.speak(connection.sendall, lambda: connection.recv(1 << 16))
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
+        threads.append(thread)
         the_plan = replace(plan, desktop=replace(plan.desktop, vnc=mode))
         inside = fake_inside(answers={"/usr/bin/python3": (0, ports)})
         there = {"the_plan": the_plan, "vnc_at": listener.getsockname(), "inside": inside}
         return ask(subject_with=there)
 
     yield run
-    for listener in listeners:
+    # Not closed while a thread waits for it: the number would be another file's soon.
+    for listener, thread in zip(listeners, threads, strict=True):
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
         listener.close()
 
 
