@@ -37,7 +37,9 @@ def exchange(transport: paramiko.Transport, deadline: Deadline) -> str:
         sftp.putfo(io.BytesIO(sent), name)
         try:
             listed = sftp.listdir()
-            sftp.getfo(name, back)
+            # Reading ahead is a thread of paramiko's that asks for pieces which a quick answer has
+            # brought already, and finds the connection closed: a traceback in the middle of things.
+            sftp.getfo(name, back, prefetch=False)
         finally:
             sftp.remove(name)
     if name not in listed:

@@ -243,7 +243,7 @@ def test_nobody_listens_who_need_not(box: Box) -> None:
     table = box.say("cat /proc/net/tcp /proc/net/tcp6")
     ports = {int(port, 16) for port in re.findall(r":([0-9A-F]{4}) [0-9A-F]+:0000 0A ", table)}
     assert ports - {22, 80, 443} == set(), ports
-    names = box.say("cat /proc/[0-9]*/comm").splitlines()
+    names = box.say("cat /proc/[0-9]*/comm 2> /dev/null || :").splitlines()
     assert "Xtigervnc" in names
     assert not {"perl", "vncserver"} & set(names)
     assert ".vnc" not in box.say("ls -A /home/lab").split()

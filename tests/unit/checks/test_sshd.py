@@ -2,6 +2,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import paramiko
 import pytest
 
 from imagekit.checks import openssh, ssh
@@ -64,6 +65,15 @@ def test_login_by_openssh_fails(ask: Any, monkeypatch: pytest.MonkeyPatch) -> No
 def test_sftp_fails(ask: Any, wrong: str, message: str) -> None:
     with pytest.raises(CheckFailedError, match=message):
         ask(check_login, sftp=wrong)
+
+
+def test_sftp_leaves_no_thread_that_asks_on(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead: list[Any] = []
+    monkeypatch.setattr(
+        paramiko.SFTPFile, "_start_prefetch", lambda _, chunks, *__: ahead.append(chunks)
+    )
+    assert ask(check_login)["sftp"]
+    assert ahead == []
 
 
 def test_login_of_an_account_with_another_home_and_port(
