@@ -18,6 +18,9 @@ from imagekit.wait import Deadline, NotYetError, until
 WEB_LOG = "the container's log, lines of nginx and of the bridge"
 VNC_LOG = "the container's log, lines of Xtigervnc and of the desktop session"
 
+# Other than any password that generate_secrets makes: those have no 0 and no O.
+WRONG_PASSWORD = "0O0O0O0O"  # noqa: S105 (what it says)
+
 _SERVER_ERROR = 500
 _TOO_MANY = 429
 _BREATH = 2.0

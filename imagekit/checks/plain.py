@@ -7,10 +7,11 @@ from contextlib import ExitStack, contextmanager
 from urllib.parse import urljoin, urlsplit
 
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
-from imagekit.checks.entry import client, wanted
+from imagekit.checks.entry import WRONG_PASSWORD, client, wanted
 from imagekit.checks.front import WEBSOCKET, Session
 from imagekit.checks.notebook import Notebook
-from imagekit.checks.rfb import NO_AUTHENTICATION, VNC_AUTHENTICATION, Client, Frame, RefusedError
+from imagekit.checks.picture import await_picture
+from imagekit.checks.rfb import NO_AUTHENTICATION, VNC_AUTHENTICATION, Client, RefusedError
 from imagekit.checks.subject import Subject
 from imagekit.checks.transport import TcpStream, connect
 from imagekit.checks.web import Answer, Browser, Page, is_listing
@@ -22,11 +23,6 @@ _VNC = f"{_LOG}; the password that the image takes (--with env.NAME=@vnc_passwor
 _TOKEN = f"{_LOG}; the token that the image takes (--with env.NAME=@jupyter_token)"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WRONG = "imagekit-wrong-token"
-# Other than any password that generate_secrets makes: those have no 0 and no O.
-WRONG_PASSWORD = "0O0O0O0O"  # noqa: S105 (what it says)
-
-_FEWEST_COLOURS = 16
-"""A screen on which nothing was drawn has one colour, or two (X's root weave)."""
 
 
 def check_vnc(subject: Subject, deadline: Deadline) -> Data:
@@ -44,7 +40,7 @@ def check_vnc(subject: Subject, deadline: Deadline) -> Data:
         size = f"{screen.width}x{screen.height}"
         if desktop.geometry and size != desktop.geometry:
             raise CheckFailedError(f"a desktop of {desktop.geometry}", size, _LOG)
-        frame = _await_picture(viewer, deadline)
+        frame = await_picture(viewer, deadline, _LOG)
     asked = "a refusal of a wrong desktop password"
     with _viewer(subject, WRONG_PASSWORD, deadline) as viewer, asking(asked, _LOG):
         _handshake(viewer)
@@ -108,19 +104,6 @@ def _handshake(viewer: Client) -> None:
         asked = f"a desktop that asks for a password (RFB security type {VNC_AUTHENTICATION})"
         got = f"an offer of {', '.join(map(str, offered))} ({NO_AUTHENTICATION} is no password)"
         raise CheckFailedError(asked, got, _VNC)
-
-
-def _await_picture(viewer: Client, deadline: Deadline) -> Frame:
-    """The first frame on which something is drawn."""
-
-    def attempt() -> Frame:
-        frame = viewer.read_frame()
-        if (colours := frame.colours()) < _FEWEST_COLOURS:
-            raise NotYetError(f"a screen of {colours} colour(s), on which nothing is drawn")
-        return frame
-
-    with asking("a picture of the desktop", _LOG):
-        return until(attempt, deadline, pause=0.3)
 
 
 def _follow(browser: Browser, answer: Answer) -> tuple[str, Answer]:

@@ -9,6 +9,7 @@ from imagekit.checks.check import CheckFailedError, Data, asking
 from imagekit.checks.entry import (
     VNC_LOG,
     WEB_LOG,
+    WRONG_PASSWORD,
     client,
     handshake,
     join,
@@ -16,20 +17,15 @@ from imagekit.checks.entry import (
     wanted,
 )
 from imagekit.checks.front import SESSION, LoginRefusedError, Session, log_in
-from imagekit.checks.rfb import VNC_AUTHENTICATION, Client, Frame, RefusedError
+from imagekit.checks.picture import await_picture
+from imagekit.checks.rfb import VNC_AUTHENTICATION, Client, RefusedError
 from imagekit.checks.screen import PYTHON
 from imagekit.checks.subject import Subject
 from imagekit.checks.transport import TcpStream, connect
 from imagekit.checks.web import Browser
 from imagekit.names import VNC_PORT, WEB_PORT
 from imagekit.plan.model import Desktop
-from imagekit.wait import Deadline, NotYetError, until
-
-# Other than any password that generate_secrets makes: those have no 0 and no O.
-_WRONG_PASSWORD = "0O0O0O0O"  # noqa: S105 (what it says)
-
-_FEWEST_COLOURS = 16
-"""A screen on which nothing was drawn has one colour, or two (X's root weave)."""
+from imagekit.wait import Deadline
 
 _SECURITY_TYPES = "the -SecurityTypes that Xtigervnc gets"
 
@@ -73,7 +69,7 @@ def check_vnc(subject: Subject, deadline: Deadline) -> Data:
             raise CheckFailedError(
                 f"a desktop of {desktop.geometry}", size, "the geometry that Xtigervnc gets"
             )
-        frame = _await_picture(viewer, deadline)
+        frame = await_picture(viewer, deadline, VNC_LOG)
     _check_refusal_of_the_front(subject, deadline)
     _check_refusal_of_the_server(subject, session, deadline)
     return {
@@ -85,23 +81,10 @@ def check_vnc(subject: Subject, deadline: Deadline) -> Data:
     }
 
 
-def _await_picture(viewer: Client, deadline: Deadline) -> Frame:
-    """The first frame on which something is drawn."""
-
-    def attempt() -> Frame:
-        frame = viewer.read_frame()
-        if (colours := frame.colours()) < _FEWEST_COLOURS:
-            raise NotYetError(f"a screen of {colours} colour(s), on which nothing is drawn")
-        return frame
-
-    with asking("a picture of the desktop", VNC_LOG):
-        return until(attempt, deadline, pause=0.3)
-
-
 def _check_refusal_of_the_front(subject: Subject, deadline: Deadline) -> None:
     with asking("a refusal of a wrong desktop password", WEB_LOG):
         try:
-            log_in(Browser(subject.address(WEB_PORT), deadline), _WRONG_PASSWORD)
+            log_in(Browser(subject.address(WEB_PORT), deadline), WRONG_PASSWORD)
         except LoginRefusedError as refused:
             if refused.status in {401, 429}:  # 429: so many logins that none is looked at
                 return
@@ -119,7 +102,7 @@ def _check_refusal_of_the_server(subject: Subject, session: Session, deadline: D
     ):
         handshake(viewer)
         try:
-            viewer.authenticate(_WRONG_PASSWORD)
+            viewer.authenticate(WRONG_PASSWORD)
         except RefusedError:
             return
     raise CheckFailedError(
@@ -160,7 +143,7 @@ def _check_tls(subject: Subject, deadline: Deadline) -> str:
     with asking(f"a login of {user} by VeNCrypt's X509Plain", f"{VNC_LOG}; PAM"):
         offer = vencrypt.login(address, user, subject.secrets.password, deadline)
         try:
-            vencrypt.login(address, user, _WRONG_PASSWORD, deadline)
+            vencrypt.login(address, user, WRONG_PASSWORD, deadline)
         except RefusedError:
             pass
         else:
