@@ -48,7 +48,7 @@ def ask_all(
         prefix: goes before the checks' names in events.
 
     Returns:
-        One result for each check, in their order.
+        One result for each check, in their order; failures begin with what ``gone`` says.
 
     Raises:
         Exception: whatever a check raises that is neither a failure nor a skip: a bug.
@@ -89,7 +89,7 @@ def ask_all(
                 finish(answer)
     finally:
         abandoned.set()
-    return tuple(results[check.name] for check in checks)
+    return _explained([results[check.name] for check in checks], gone)
 
 
 _News: TypeAlias = tuple[Check, Result | BaseException | None]
@@ -155,6 +155,22 @@ def _lost(
         if overdue and check.uses:
             blocked.add(check.uses)
     return lost
+
+
+def _explained(answers: Sequence[Result], gone: Callable[[], str]) -> tuple[Result, ...]:
+    """The answers, where the container's end says more of failures than what checks met."""
+    if all(answer.status != "failed" for answer in answers) or not (why := gone()):
+        return tuple(answers)
+    return tuple(_ended(a, why) if a.status == "failed" else a for a in answers)
+
+
+def _ended(answer: Result, why: str) -> Result:
+    if answer.reason == why:
+        return answer
+    parts = answer.failure
+    if parts is not None:
+        parts = replace(parts, got=f"{why}; {parts.got}")
+    return replace(answer, reason=f"{why}; {answer.reason}", failure=parts)
 
 
 def _finished(prefix: str, result: Result) -> StepFinished:

@@ -173,7 +173,7 @@ def ask(
             foreign.otherwise(check, subject.plan, subject.secrets) for check in CHECKS
         )
     checks = [check for check in everything if check.name in wanted]
-    results = _explained(stage, ask_all(checks, subject, lambda: _gone(stage), on_event))
+    results = ask_all(checks, subject, lambda: _gone(stage), on_event)
     for result in results:
         if result.status == "skipped":
             on_event(Notice(f"{result.name} skipped: {result.reason}"))
@@ -193,19 +193,6 @@ def ask(
         result = disruption.disturb(stage, now, again, lambda: _gone(stage), on_event)
         results = (*results, replace(result, started=started))
     return results
-
-
-def _explained(stage: Stage, results: tuple[Result, ...]) -> tuple[Result, ...]:
-    """The results, where the container's end says more of a failure than what a check met."""
-    failed = {result.name for result in results if result.status == "failed"}
-    if not failed or not (gone := _gone(stage)):
-        return results
-    return tuple(
-        replace(result, reason=f"{gone}; {result.reason}")
-        if result.name in failed and result.reason != gone
-        else result
-        for result in results
-    )
 
 
 def _gone(stage: Stage) -> str:

@@ -129,6 +129,12 @@ def test_a_broken_one_is_caught(
     assert message in checks[check]["reason"]
 
 
+def test_a_containers_end_is_seen_on_the_terminal(made: Callable[..., str], cli: Cli) -> None:
+    done = cli("test", "--image", made(ENDS), *only("sshd"), check=False)
+    assert done.returncode == 1
+    assert "the container ended with exit code 0" in " ".join(done.stdout.split())
+
+
 def test_a_command_of_ones_own(made: Callable[..., str], tried: Try) -> None:
     command = "command=/usr/sbin/sshd -D"
     code, checks, said = tried("--image", made(ENDS), *only("sshd"), "--with", command)

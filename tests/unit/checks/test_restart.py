@@ -39,7 +39,7 @@ class FakeStage:
 def ask(ssh_server: Any, subject: Any) -> Callable[..., Any]:
     """Restart twice, each time to another ssh server; ``fails_at`` is a round."""
 
-    def run(fails_at: int = 0, exit_code: int = 0, **after: Any) -> Any:
+    def run(fails_at: int = 0, exit_code: int = 0, gone: str = "", **after: Any) -> Any:
         ports: list[int] = []
 
         def check(the_subject: Any, _deadline: Any) -> dict[str, object]:
@@ -53,7 +53,8 @@ def ask(ssh_server: Any, subject: Any) -> Callable[..., Any]:
         fake: Any = stage
         before = subject(ssh_at=ssh_server().address)
         events: list[Any] = []
-        result = check_restart(fake, before, [Check("one", 5, check)], lambda: "", events.append)
+        checks = [Check("one", 5, check)]
+        result = check_restart(fake, before, checks, lambda: gone, events.append)
         assert ports == [server.address[1] for server in servers][: len(ports)]
         return result, stage.did, events
 
@@ -80,6 +81,16 @@ def test_fails_when_a_check_fails_after_stop_and_start(ask: Any) -> None:
     assert did == ["stop", "start"]
     assert result.failure.asked == "the same answers after stop and start"
     assert result.data["checks"][0]["failure"]["look_at"] == "the lock file"
+
+
+def test_says_that_the_container_ended_after_its_start(ask: Any) -> None:
+    result, _, _ = ask(fails_at=2, gone="the container ended with exit code 1")
+    assert result.failure.got == (
+        "one failed: the container ended with exit code 1; "
+        "asked for a banner; got nothing; look at the lock file"
+    )
+    told = result.data["checks_after_kill"][0]["failure"]
+    assert told["got"] == "the container ended with exit code 1; nothing"
 
 
 def test_fails_when_a_check_fails_after_kill_and_start(ask: Any) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from imagekit.checks import round as round_
 from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError
+from imagekit.checks.report import Failure
 from imagekit.checks.round import ask_all
 from imagekit.events import Event, StepFinished, StepStarted
 from imagekit.wait import Deadline
@@ -92,6 +93,22 @@ def test_nobody_waits_for_a_container_that_is_gone(subject: Any) -> None:
     results = ask_all(checks, subject(), lambda: "it ended with 3", lambda _: None)
     assert (results[0].status, results[0].reason) == ("failed", "it ended with 3")
     assert abandoned.wait(5)
+
+
+def test_a_containers_end_comes_before_what_a_check_met(subject: Any) -> None:
+    checks = [Check("one", 5, fails), Check("two", 5, passes), Check("three", 5, skips)]
+    one, two, three = ask_all(checks, subject(), lambda: "it ended with 3", lambda _: None)
+    assert one.reason == "it ended with 3; asked for a; got b; look at c"
+    assert one.failure == Failure("a", "it ended with 3; b", "c")
+    assert (two.status, two.reason, two.data) == ("passed", "", {"seen": 1})
+    assert (three.status, three.reason) == ("skipped", "not here")
+
+
+def test_nobody_asks_after_a_container_of_which_nothing_failed(subject: Any) -> None:
+    def asked() -> str:
+        raise AssertionError
+
+    ask_all([Check("one", 5, passes)], subject(), asked, lambda _: None)
 
 
 def test_a_check_without_end_fails(subject: Any, monkeypatch: pytest.MonkeyPatch) -> None:

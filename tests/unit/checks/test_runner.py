@@ -188,6 +188,11 @@ def test_what_a_check_met_comes_after_the_containers_end(
         "the container ended with exit code 3; it said last: starting | my password is "
         "[password]; asked for an ssh server; got port 22 is not published"
     )
+    assert one.failure is not None
+    assert one.failure.got == (
+        "the container ended with exit code 3; it said last: starting | my password is "
+        "[password]; port 22 is not published"
+    )
     assert two.status == "passed"
 
 
