@@ -177,17 +177,19 @@ def ask(
     for result in results:
         if result.status == "skipped":
             on_event(Notice(f"{result.name} skipped: {result.reason}"))
+    # What failed before would fail again, after as long a wait. Where nothing is left to ask
+    # after a disruption, everything is; but nothing that takes long.
+    usual = [check for check in everything if not check.full]
+    passed = before.union(result.name for result in results if result.status == "passed")
+    again = [check for check in usual if check.name in passed]
+    if not again and all(result.status != "failed" for result in results):
+        again = usual
     for disruption in DISRUPTIONS:
         if disruption.name not in wanted:
             continue
         if gone := _gone(stage):
             results = (*results, Result(disruption.name, "failed", gone))
             continue
-        # What failed before would fail again, after as long a wait. Where a disruption is
-        # asked for alone, everything is asked after it; but nothing that takes long.
-        passed = before.union(r.name for r in results if r.status == "passed")
-        nothing = not (checks or before)
-        again = [c for c in everything if (c.name in passed or nothing) and not c.full]
         now = replace(subject, addresses=stage.addresses())
         started = time.monotonic() - begun
         result = disruption.disturb(stage, now, again, lambda: _gone(stage), on_event)

@@ -9,7 +9,7 @@ import docker.errors
 import pytest
 
 from imagekit.checks import candidate, runner
-from imagekit.checks.check import Check, CheckFailedError
+from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError
 from imagekit.checks.disruption import Disruption
 from imagekit.checks.registry import CHECKS, DISRUPTIONS, NAMES
 from imagekit.checks.report import Failure, Result
@@ -83,6 +83,14 @@ def disrupt(monkeypatch: pytest.MonkeyPatch, disturb: Any) -> None:
 
 def passes(_subject: Any, _deadline: Any) -> dict[str, object]:
     return {}
+
+
+def skips(_subject: Any, _deadline: Any) -> dict[str, object]:
+    raise CheckSkippedError("not here")
+
+
+def fails(_subject: Any, _deadline: Any) -> dict[str, object]:
+    raise CheckFailedError("a banner", "nothing")
 
 
 def quotes_the_password(subject: Any, _deadline: Any) -> dict[str, object]:
@@ -225,6 +233,29 @@ def test_a_disruption_asks_again_what_passed_earlier(
     for before in (frozenset({"two"}), frozenset[str]()):
         ask(stage.fake, subject(), frozenset({"restart"}), ignore, before)
     assert asked == [["two"], ["one", "two"]]
+
+
+def test_a_disruption_asks_everything_where_nothing_is_left_to_ask_again(
+    stage: Any, subject: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = [
+        Check("passes", 5, passes),
+        Check("skips", 5, skips),
+        Check("fails", 5, fails),
+        Check("long", 5, passes, full=True),
+    ]
+    use(monkeypatch, checks)
+    asked: list[list[str]] = []
+
+    def check_restart(_stage: Any, _subject: Any, checks: Any, *_: Any) -> Result:
+        asked.append([check.name for check in checks])
+        return Result("restart", "passed")
+
+    disrupt(monkeypatch, check_restart)
+    for wanted in ("skips", "long", "fails"):
+        ask(stage.fake, subject(), frozenset({wanted, "restart"}), ignore)
+    usual = ["passes", "skips", "fails"]
+    assert asked == [usual, usual, []]
 
 
 def test_what_is_required_must_not_be_skipped(stage: Any, plan: Any) -> None:
