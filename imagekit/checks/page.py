@@ -56,10 +56,10 @@ def check_web(subject: Subject, deadline: Deadline) -> Data:
 
 
 def _check_page(browser: Browser, answer: Answer) -> tuple[Page, int]:
-    page = Page(answer.text)
     if answer.status != 200 or answer.type != "text/html" or is_listing(answer.text):
         got = "a list of files" if is_listing(answer.text) else f"{answer.status}, {answer.type}"
         raise CheckFailedError("the desktop's page at / (200, text/html)", got, WEB_LOG)
+    page = Page(answer.text)
     if not page.title:
         raise CheckFailedError("a page at / with a title", "none", _PAGE)
     if not page.asks:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from urllib.parse import urljoin, urlsplit
 
-from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
+from imagekit.checks.check import AnswerError, CheckFailedError, CheckSkippedError, Data, asking
 from imagekit.checks.entry import WRONG_PASSWORD, client, wanted
 from imagekit.checks.front import WEBSOCKET, Session
 from imagekit.checks.notebook import Notebook
@@ -14,7 +13,7 @@ from imagekit.checks.picture import await_picture
 from imagekit.checks.rfb import NO_AUTHENTICATION, VNC_AUTHENTICATION, Client, RefusedError
 from imagekit.checks.subject import Subject
 from imagekit.checks.transport import TcpStream, connect
-from imagekit.checks.web import Answer, Browser, Page, is_listing
+from imagekit.checks.web import Answer, Browser, Page, is_listing, target
 from imagekit.names import JUPYTER_PORT, VNC_PORT, WEB_PORT
 from imagekit.wait import Deadline, NotYetError, until
 
@@ -63,12 +62,14 @@ def check_web(subject: Subject, deadline: Deadline) -> Data:
     """The page at / comes whole: HTML with a title, and every module that it loads."""
     wanted(subject)
     with asking("the page at /", _LOG):
-        browser = Browser(subject.address(WEB_PORT), deadline)
-        path, answer = _follow(browser, browser.await_answer("/"))
+        address = subject.address(WEB_PORT)
+        browser = Browser(address, deadline)
+        path, answer = _follow(browser, browser.await_answer("/"), {"localhost", address[0]})
     if answer.status != 200 or answer.type != "text/html" or is_listing(answer.text):
         got = "a list of files" if is_listing(answer.text) else f"{answer.status}, {answer.type}"
         raise CheckFailedError("the desktop's page at / (200, text/html)", got, _LOG)
-    page = Page(answer.text)
+    with asking("the page at /", _LOG):
+        page = Page(answer.text)
     with asking("the page's JavaScript modules and all that they import", _LOG):
         modules = browser.load_modules(path, page.modules)
     return {"path": path, "title": page.title, "modules": len(modules)}
@@ -106,12 +107,19 @@ def _handshake(viewer: Client) -> None:
         raise CheckFailedError(asked, got, _VNC)
 
 
-def _follow(browser: Browser, answer: Answer) -> tuple[str, Answer]:
-    """Where one redirect on the same server leads, and what is there."""
+def _follow(browser: Browser, answer: Answer, hosts: Collection[str]) -> tuple[str, Answer]:
+    """Where one redirect on the same server leads, and what is there.
+
+    Raises:
+        AnswerError: it leads to a server that has none of the ``hosts``' names.
+    """
     if answer.status not in _REDIRECTS:
         return "/", answer
-    target = urlsplit(urljoin("http://image/", answer.headers.get("location", "")))
-    path = f"{target.path or '/'}{'?' * bool(target.query)}{target.query}"
+    location = answer.headers.get("location", "")
+    found = target("http://localhost/", location)
+    if found.hostname not in hosts:
+        raise AnswerError(f"a redirect to another server, {location}")
+    path = f"{found.path or '/'}{'?' * bool(found.query)}{found.query}"
     return path, browser.get(path)
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from cryptography import x509
 
@@ -24,6 +24,8 @@ JAVASCRIPT_TYPES = frozenset({"text/javascript", "application/javascript"})
 
 _LARGEST_BODY = 8 << 20
 _MOST_MODULES = 300
+# What an address may hold as it is (RFC 3986); of all else a browser sends the bytes' numbers.
+_SAFE = "!#$%&'()*+,/:;=?@[]~"
 # `import … from "./x.js"`, `export … from "./x.js"`, `import "./x.js"`, `import("./x.js")`.
 # Only paths count: text in comments and strings seldom looks like one.
 _IMPORT = re.compile(
@@ -62,6 +64,10 @@ class Browser:
     def get(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
         """One request; redirects are not followed.
 
+        Args:
+            path: as people write it, or as it is sent.
+            headers: beside the usual ones.
+
         Raises:
             OSError: the server cannot be reached, or it did not answer in time.
             AnswerError: what came back is not HTTP, or too much.
@@ -74,11 +80,12 @@ class Browser:
             connection.sock.settimeout(self._deadline.timeout())
             if self._tls:
                 connection.sock = unverified().wrap_socket(connection.sock)
-            connection.request("GET", path, headers={"Host": "localhost", **headers})
+            sent = quote(path, safe=_SAFE)
+            connection.request("GET", sent, headers={"Host": "localhost", **headers})
             response = connection.getresponse()
             body = response.read(_LARGEST_BODY + 1)
             kind = response.headers.get_content_type()
-            got = {name.lower(): value for name, value in response.headers.items()}
+            got = {name.lower(): _text(value) for name, value in response.headers.items()}
         except http.client.HTTPException as error:
             if isinstance(error, ConnectionError):
                 raise
@@ -158,13 +165,21 @@ class Page(HTMLParser):
     """
 
     def __init__(self, text: str) -> None:
+        """Read it.
+
+        Raises:
+            AnswerError: it cannot be read.
+        """
         super().__init__()
         self._inside = ""
         self.title = ""
         self.asks = False
         self.modules: frozenset[str] = frozenset()
-        self.feed(text)
-        self.close()
+        try:
+            self.feed(text)
+            self.close()
+        except AssertionError as error:  # of a declaration that HTMLParser does not know
+            raise AnswerError(f"no HTML: {error}") from error
         self.title = self.title.strip()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -194,8 +209,29 @@ def is_listing(text: str) -> bool:
     return bool(re.search(r"directory listing|<title>\s*index of", text, re.IGNORECASE))
 
 
+def target(base: str, reference: str) -> SplitResult:
+    """Where a reference leads.
+
+    Args:
+        base: the address of what holds it.
+        reference: relative to ``base`` or absolute.
+
+    Raises:
+        AnswerError: it is no address.
+    """
+    try:
+        return urlsplit(urljoin(base, reference))
+    except ValueError as error:
+        raise AnswerError(f"{reference}, which is no address") from error
+
+
 def _resolve(base: str, reference: str) -> str:
-    target = urlsplit(urljoin(f"http://image{base}", reference))
-    if target.netloc != "image":
+    found = target(f"http://image{base}", reference)
+    if found.netloc != "image":
         raise AnswerError(f"a module from another server, {reference}, wanted by {base}")
-    return f"{target.path}?{target.query}" if target.query else target.path
+    return f"{found.path}?{found.query}" if found.query else found.path
+
+
+def _text(header: str) -> str:
+    """A header's value, which http.client has read as ISO 8859-1, and is mostly UTF-8."""
+    return header.encode("latin-1", "replace").decode(errors="replace")

@@ -166,6 +166,39 @@ def test_a_page_behind_a_redirect(
     assert (data["path"], data["modules"]) == ("/vnc.html?path=websockify", 2)
 
 
+@pytest.mark.parametrize("whose", ["//localhost:6080", "http://127.0.0.1", ""])
+def test_a_redirect_in_utf_8(
+    subject: MakeSubject, desktop_server: Any, fake_desktop: Any, whose: str
+) -> None:
+    location = f"{whose}/桌".encode().decode("latin-1")
+    fake = fake_desktop(headers={"Location": location})
+    fake.pages["/%E6%A1%8C"] = fake.pages["/"]
+    fake.pages["/"] = (302, "text/html", "")
+    data = plain.check_web(over_the_web(subject(web_at=desktop_server(fake))), Deadline.after(SOON))
+    assert (data["path"], data["modules"]) == ("/桌", 2)
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        (
+            "https://sso.example.org/login",
+            "a redirect to another server, https://sso.example.org/login",
+        ),
+        ("//[x", r"//\[x, which is no address"),
+    ],
+)
+def test_a_redirect_that_leads_away(
+    subject: MakeSubject, desktop_server: Any, fake_desktop: Any, location: str, message: str
+) -> None:
+    fake = fake_desktop(headers={"Location": location})
+    fake.pages["/login"] = fake.pages["/"]
+    fake.pages["/"] = (302, "text/html", "")
+    made = over_the_web(subject(web_at=desktop_server(fake)))
+    with pytest.raises(CheckFailedError, match=f"the page at /; got {message}"):
+        plain.check_web(made, Deadline.after(SOON))
+
+
 @pytest.mark.parametrize(
     ("page", "message"),
     [
@@ -174,6 +207,10 @@ def test_a_page_behind_a_redirect(
         (
             (200, "text/html", '<script type="module" src="/gone.js"></script>'),
             "JavaScript modules and all that they import; got 404",
+        ),
+        (
+            (200, "text/html", '<script type="module" src="//[x"></script>'),
+            r"JavaScript modules and all that they import; got //\[x, which is no address",
         ),
     ],
 )

@@ -6,6 +6,8 @@ from imagekit.checks.check import AnswerError
 from imagekit.checks.web import Browser, Page, is_listing
 from imagekit.wait import Deadline
 
+PAGE = (200, "text/html", "")
+
 
 def test_page_knows_its_title_and_modules() -> None:
     page = Page(
@@ -27,6 +29,38 @@ def test_modules_are_followed_from_where_they_are(desktop_server: Any, fake_desk
     address = desktop_server(fake_desktop(pages=pages))
     modules = Browser(address, Deadline.after(5)).load_modules("/a/", frozenset({"./main.js"}))
     assert set(modules) == {"/a/main.js", "/b/x.js?v=1"}
+
+
+def test_names_of_modules_may_be_written_as_people_do(
+    desktop_server: Any, fake_desktop: Any
+) -> None:
+    pages = {"/%E6%A1%8C.js?a=b%20c": (200, "text/javascript", "export const x = 1;")}
+    browser = Browser(desktop_server(fake_desktop(pages=pages)), Deadline.after(5))
+    assert set(browser.load_modules("/", frozenset({"./桌.js?a=b c"}))) == {"/桌.js?a=b c"}
+
+
+def test_headers_are_read_as_utf_8(desktop_server: Any, fake_desktop: Any) -> None:
+    raw = "/桌".encode().decode("latin-1")
+    fake = fake_desktop(headers={"Location": raw, "X-Other": "\xff"}, pages={"/": PAGE})
+    answer = Browser(desktop_server(fake), Deadline.after(5)).get("/")
+    assert answer.headers["location"] == "/桌"
+    assert answer.headers["x-other"] == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_what_is_no_address_is_refused() -> None:
+    browser = Browser(("127.0.0.1", 9), Deadline.after(1))
+    with pytest.raises(AnswerError, match=r"//\[x, which is no address"):
+        browser.load_modules("/", frozenset({"//[x"}))
+
+
+def test_what_the_parser_cannot_read_is_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What many releases of CPython make of it.
+    def cannot(_page: Page, _text: str) -> None:
+        raise AssertionError("unknown status keyword 'foo' in marked section")
+
+    monkeypatch.setattr(Page, "feed", cannot)
+    with pytest.raises(AnswerError, match="no HTML: unknown status keyword 'foo'"):
+        Page("<![foo[")
 
 
 def test_modules_of_another_server_are_refused() -> None:
