@@ -13,6 +13,7 @@ from imagekit.checks.report import Result
 from imagekit.checks.sshd import LOG
 from imagekit.checks.subject import Subject
 from imagekit.container import STATE_FOLDER
+from imagekit.errors import WorkFailedError
 from imagekit.events import Emit
 from imagekit.names import SSH_PORT
 from imagekit.wait import Deadline
@@ -43,17 +44,23 @@ def check_host_keys(
 
     Returns:
         A result that failed when they share a key: whoever has the image could play every
-        server that was started from it. Its data holds ``keys`` and ``other_keys``,
-        fingerprints by type. Skipped for an image without an ssh server.
+        server that was started from it; or when there is no second one. Its data
+        holds ``keys`` and ``other_keys``, fingerprints by type. Skipped for an image without
+        an ssh server.
     """
 
     def compare(data: dict[str, object]) -> None:
         if subject.plan.sshd is None:
             raise CheckSkippedError("the plan has no ssh server")
         ours = data["keys"] = _keys(subject)
-        with stage.twin() as twin:
-            other = replace(subject, addresses=twin.addresses())
-            theirs = data["other_keys"] = _keys(other)
+        try:
+            with stage.twin() as twin:
+                other = replace(subject, addresses=twin.addresses())
+                theirs = data["other_keys"] = _keys(other)
+        except WorkFailedError as error:
+            raise CheckFailedError(
+                "a second container of the image", error.messages[0].what, "the engine's log"
+            ) from error
         if shared := {type_ for type_, print_ in ours.items() if print_ in theirs.values()}:
             raise CheckFailedError(
                 "host keys of its own in a second container of the image",

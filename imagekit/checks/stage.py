@@ -183,6 +183,10 @@ class Stage:
         """A second container, started like this one but with volumes of its own; removed.
 
         It has no GPUs.
+
+        Raises:
+            EngineError: the engine cannot be reached or refuses.
+            WorkFailedError: the container cannot be started.
         """
         container = self._start_twin()
         try:

@@ -8,6 +8,7 @@ import pytest
 
 from imagekit.checks import ssh
 from imagekit.checks.hostkeys import check_host_keys
+from imagekit.errors import Message, WorkFailedError
 from imagekit.wait import Deadline
 
 
@@ -51,6 +52,23 @@ def test_fails_when_a_key_is_shared(compare: Any) -> None:
     assert result.status == "failed"
     assert "the same ecdsa-sha2-nistp256 key in both" in result.reason
     assert "look at the image's files below /var/lib/imagekit and /etc/ssh" in result.reason
+
+
+def test_fails_when_a_second_container_does_not_start(ssh_server: Any, subject: Any) -> None:
+    class Alone(FakeStage):
+        @contextmanager
+        def twin(self) -> Iterator[FakeStage]:
+            raise WorkFailedError(Message("sha256:aa", "the container did not start: no room"))
+            yield self
+
+    stage: Any = Alone(("127.0.0.1", 9))
+    ours = subject(ssh_at=ssh_server(host_key=paramiko.ECDSAKey.generate()).address)
+    result = check_host_keys(stage, ours, [], lambda: "", lambda _: None)
+    assert result.reason == (
+        "asked for a second container of the image; got the container did not start: no room; "
+        "look at the engine's log"
+    )
+    assert list(result.data) == ["keys"]
 
 
 def test_skipped_without_an_ssh_server(subject: Any, plan: Any) -> None:
