@@ -115,8 +115,8 @@ class Report:
     Attributes:
         image: the reference that was asked for.
         image_id: what it meant, ``sha256:…``.
-        profile: the profile's name.
-        plan: the plan's digest.
+        profile: the profile's name; empty where none says what to expect.
+        plan: its plan's digest; empty where there is no profile.
         engine: the engine's name and version.
         seconds: the whole run, the container's start and removal included.
         results: one for each check.

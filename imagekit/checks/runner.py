@@ -83,17 +83,18 @@ def run_checks(
     gpus = gpus_for(options, candidate.plan)
     probe = PROBE_SECONDS if wanted & _OF_HEALTH else 0.0
     with entered(engine, candidate, gpus, probe) as (stage, subject):
-        plan = subject.plan
-        redactor = Redactor(subject.secrets, public=plan.user.name)
+        redactor = Redactor(subject.secrets, public=subject.plan.user.name)
         results = ask(stage, subject, wanted, _redacted(redactor, on_event))
         results = tuple(_required(result, options.require) for result in results)
         failed = any(result.status == "failed" for result in results)
         log = stage.logs() if failed else ""
+    # As the profile has it: what is true of an image of others makes another plan of it.
+    plan = candidate.plan
     return Report(
         image=image,
         image_id=candidate.image_id,
         profile=plan.profile,
-        plan=plan.digest,
+        plan=plan.digest if plan.profile else "",
         engine=f"Docker Engine {engine.version}",
         seconds=time.monotonic() - begun,
         results=tuple(map(redactor.result, results)),

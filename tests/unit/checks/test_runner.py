@@ -14,6 +14,7 @@ from imagekit.checks.disruption import Disruption
 from imagekit.checks.registry import CHECKS, DISRUPTIONS, NAMES
 from imagekit.checks.report import Failure, Result
 from imagekit.checks.runner import Options, ask, run_checks, select
+from imagekit.checks.selection import Wish
 from imagekit.checks.subject import Gpus, State
 from imagekit.container import ContainerSpec, Secrets
 from imagekit.engine.connection import Engine
@@ -29,7 +30,7 @@ def engine(labels: dict[str, str] | None = None, error: Exception | None = None)
     def get(_image: str) -> Any:
         if error:
             raise error
-        return SimpleNamespace(id="sha256:aa", labels=labels or {})
+        return SimpleNamespace(id="sha256:aa", labels=labels or {}, attrs={})
 
     def inspect_image(ref: str) -> dict[str, Any]:
         return {"Id": ref, "Size": 7, "Os": "linux", "Config": {"Labels": labels}}
@@ -54,6 +55,12 @@ class FakeStage:
 
     def logs(self) -> str:
         return self.said
+
+    def fetch(self, _path: str) -> bytes:
+        return b""
+
+    def put(self, _archive: bytes) -> None:
+        pass
 
 
 @pytest.fixture
@@ -128,6 +135,18 @@ def test_report(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         (80, "127.0.0.1", 0),
     ]
     assert [m.target for m in spec.mounts] == ["/run/secrets", "/var/lib/imagekit", "/home/lab"]
+
+
+@pytest.mark.parametrize("by_profile", [True, False])
+def test_the_plan_of_an_image_of_others_is_the_profiles(
+    stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch, by_profile: bool
+) -> None:
+    use(monkeypatch, [Check("one", 5, passes)])
+    plan = replace(plan, user=replace(plan.user, name="root"))
+    wish = Wish(expected=plan) if by_profile else Wish(promised=replace(plan, profile=""))
+    report = run_checks(engine(), "lab/x:1", Options(wish=wish))
+    expected = ("demo", plan.digest) if by_profile else ("", "")
+    assert (report.profile, report.plan) == expected
 
 
 def test_no_secret_gets_out(stage: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
