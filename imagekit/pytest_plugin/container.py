@@ -113,6 +113,7 @@ class ImagekitContainer:
         self._subject = subject
         self._redactor = Redactor(subject.secrets, public=subject.plan.user.name)
         self._results: dict[str, Result] = {}
+        self._broken: ImagekitError | None = None
 
     def execute(
         self, argv: Sequence[str], user: str = "", timeout: float = EXECUTE_SECONDS
@@ -165,17 +166,37 @@ class ImagekitContainer:
         return self.ask(check, frozenset())
 
     def ask(self, check: str, together: frozenset[str]) -> Result:
-        """The same, asked beside others."""
+        """The same, asked beside others.
+
+        Raises:
+            InputError: there is no such check.
+            EngineError: the engine went away, now or when the others were asked.
+        """
         if check not in registry.NAMES:
             hint = f"the checks are {', '.join(registry.NAMES)}"
             raise InputError(Message("", f"there is no check {check!r}", hint))
         if check not in self._results:
-            wanted = together if check in together else frozenset({check})
-            passed = {name for name, result in self._results.items() if result.status == "passed"}
-            fresh = wanted - self._results.keys()
-            for result in runner.ask(self._stage, self._now(), fresh, ignore, frozenset(passed)):
-                self._results[result.name] = self._redactor.result(result)
+            if check not in together:
+                self._ask(frozenset({check}))
+            elif self._broken is None:
+                self._ask_together(together)
+            else:
+                raise self._broken
         return self._results[check]
+
+    def _ask_together(self, checks: frozenset[str]) -> None:
+        """Ask what has no answer yet; once, as what broke off takes minutes to break off again."""
+        try:
+            self._ask(checks)
+        except ImagekitError as error:
+            self._broken = error
+            raise
+
+    def _ask(self, checks: frozenset[str]) -> None:
+        passed = {name for name, result in self._results.items() if result.status == "passed"}
+        fresh = checks - self._results.keys()
+        for result in runner.ask(self._stage, self._now(), fresh, ignore, frozenset(passed)):
+            self._results[result.name] = self._redactor.result(result)
 
     def logs(self) -> str:
         """The last lines that the container wrote, without the passwords."""

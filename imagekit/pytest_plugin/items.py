@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from imagekit.errors import ImagekitError
 from imagekit.pytest_plugin.container import Trial, Wanted
 
 if TYPE_CHECKING:
+    from _pytest._code.code import TerminalRepr
+
     from imagekit.checks.report import Result
 
 _TOP = "imagekit"
@@ -125,8 +128,18 @@ class CheckItem(pytest.Item):
         if result.status == "skipped":
             pytest.skip(result.reason)
         if result.status == "failed":
-            self.add_report_section("call", "container log", self._trial.start().logs())
+            # The check's own words come first, wherever the log went.
+            with suppress(ImagekitError):
+                self.add_report_section("call", "container log", self._trial.start().logs())
             pytest.fail(result.reason, pytrace=False)
+
+    def repr_failure(
+        self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
+    ) -> str | TerminalRepr:
+        """What the engine met, without a traceback."""
+        if isinstance(excinfo.value, ImagekitError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """Where it stands in reports: in no file."""

@@ -261,6 +261,34 @@ def test_an_engine_that_is_not_there(run: Any, world: World) -> None:
     assert "Traceback" not in shown
 
 
+def test_an_engine_that_goes_away_in_the_round(
+    run: Any, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(_stage: FakeStage) -> State:
+        raise EngineError(Message("unix:///x", "nobody listens any more"))
+
+    monkeypatch.setattr(FakeStage, "state", refuses)  # asked for where a check failed
+    result = run("--imagekit-profile", PROFILE, "-m", "imagekit")
+    result.assert_outcomes(failed=3, deselected=1)
+    shown = result.stdout.str().partition("short test summary")[0]
+    assert shown.count("unix:///x: nobody listens any more") == 3
+    assert ".py:" not in shown.partition("FAILURES")[2]
+    assert sorted(world.asked) == ["gpu", "sshd", "vnc"]
+
+
+def test_an_engine_that_goes_away_after_the_round(
+    run: Any, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(_stage: FakeStage) -> str:
+        raise EngineError(Message("unix:///x", "nobody listens any more"))
+
+    monkeypatch.setattr(FakeStage, "logs", refuses)
+    result = run("--imagekit-profile", PROFILE)
+    result.assert_outcomes(passed=2, failed=1, skipped=1)
+    result.stdout.fnmatch_lines(["asked for a picture; got a blank screen; look at the log"])
+    assert "nobody listens" not in result.stdout.str()
+
+
 def test_without_an_image(run: Any, world: World) -> None:
     result = run("-rs")
     result.assert_outcomes(skipped=1)
