@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError
+from imagekit.checks.check import Attachment, Check, CheckFailedError, CheckSkippedError
 from imagekit.checks.report import Result, failed
 from imagekit.checks.subject import State, Subject
 from imagekit.events import Emit, Notice, StepFinished, StepStarted
@@ -85,3 +85,30 @@ def observe(name: str, on_event: Emit, disturb: Callable[[dict[str, object]], No
     if result.status == "skipped":
         on_event(Notice(f"{name} skipped: {result.reason}"))
     return result
+
+
+def judge(answers: Sequence[Result], after: str, data: dict[str, object], key: str) -> None:
+    """Keep what was asked again, and see that it passed as it did before.
+
+    Args:
+        answers: what came of it.
+        after: what was done before, such as ``stop and start``.
+        data: the disruption's own, which gets the answers; and beside them what they
+            attached, as only a result's own attachments become files.
+        key: where in ``data`` the answers go; begins with ``report.INNER``.
+
+    Raises:
+        CheckFailedError: one failed.
+    """
+    told: list[dict[str, object]] = []
+    for answer in answers:
+        attached = {k: v for k, v in answer.data.items() if isinstance(v, Attachment)}
+        data.update({f"{answer.name} {k} after {after}": v for k, v in attached.items()})
+        rest = {k: v for k, v in answer.data.items() if k not in attached}
+        told.append(replace(answer, data=rest).as_dict())
+    data[key] = told
+    if failed_ones := [answer for answer in answers if answer.status == "failed"]:
+        names = ", ".join(answer.name for answer in failed_ones)
+        raise CheckFailedError(
+            f"the same answers after {after}", f"{names} failed: {failed_ones[0].reason}"
+        )

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from imagekit.checks import ssh
 from imagekit.checks.check import Check, CheckFailedError, asking
-from imagekit.checks.disruption import Disturbable, observe
+from imagekit.checks.disruption import Disturbable, judge, observe
 from imagekit.checks.report import Result
 from imagekit.checks.round import ask_all
 from imagekit.checks.sshd import LOG
@@ -48,8 +48,8 @@ def check_restart(
         A result that failed when PID 1 had to be killed to stop, when the ssh host key
         changed, or when one of the checks failed; the reason says after which of the two.
         Its data holds, as far as it came, ``stop_seconds``, ``exit_code`` (of the stop),
-        the results after stop and start in ``checks``, ``kill_exit_code``, and the results
-        after kill and start in ``checks_after_kill``.
+        the results after stop and start in ``checks``, ``kill_exit_code``, the results
+        after kill and start in ``checks_after_kill``, and what these attached.
     """
 
     def restart(data: dict[str, object]) -> None:
@@ -57,9 +57,8 @@ def check_restart(
 
         def again(after: str, prefix: str, results: str) -> None:
             now = replace(subject, addresses=stage.addresses())
-            answers = ask_all(checks, now, gone, on_event, prefix)
-            data[results] = [answer.as_dict() for answer in answers]
-            _compare(after, answers, key, now)
+            judge(ask_all(checks, now, gone, on_event, prefix), after, data, results)
+            _compare(after, key, now)
 
         begun = time.monotonic()
         code = stage.stop(STOP_SECONDS).exit_code
@@ -91,17 +90,12 @@ def _start(stage: Disturbable, after: str) -> None:
         ) from error
 
 
-def _compare(after: str, answers: Sequence[Result], key: str, subject: Subject) -> None:
-    """What has to be as it was.
+def _compare(after: str, key: str, subject: Subject) -> None:
+    """The host key has to be as it was.
 
     Raises:
-        CheckFailedError: something is not.
+        CheckFailedError: it is not.
     """
-    if failed := [answer for answer in answers if answer.status == "failed"]:
-        names = ", ".join(answer.name for answer in failed)
-        raise CheckFailedError(
-            f"the same answers after {after}", f"{names} failed: {failed[0].reason}"
-        )
     if key != (now := _host_key(subject)):
         raise CheckFailedError(
             f"the same ssh host key after {after}",

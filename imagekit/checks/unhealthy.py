@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError, asking
-from imagekit.checks.disruption import Disturbable, observe
+from imagekit.checks.disruption import Disturbable, judge, observe
 from imagekit.checks.health import LOOK_AT, await_status, promised
 from imagekit.checks.report import Result
 from imagekit.checks.round import ask_all
@@ -108,7 +108,8 @@ def check_unhealthy(
         it did not become healthy again with all of them awake, when a killed service did
         not come back, or when a check failed that passed before. Its data holds ``noticed``
         (seconds from the freeze to ``unhealthy``, by service), ``back_seconds`` and, in
-        ``checks``, the results after the kill. Skipped without a health check.
+        ``checks``, the results after the kill, beside what these attached. Skipped without a
+        health check.
     """
 
     def disturb(data: dict[str, object]) -> None:
@@ -120,14 +121,8 @@ def check_unhealthy(
         for service in services(subject.plan):
             noticed[service.name] = _freeze(subject, service, probes)
         data["back_seconds"] = _kill(subject, probes)
-        results = ask_all(checks, subject, gone, on_event, f"{UNHEALTHY}: ")
-        data["checks"] = [result.as_dict() for result in results]
-        if failed := [result for result in results if result.status == "failed"]:
-            names = ", ".join(result.name for result in failed)
-            raise CheckFailedError(
-                "the same answers after its services were killed",
-                f"{names} failed: {failed[0].reason}",
-            )
+        answers = ask_all(checks, subject, gone, on_event, f"{UNHEALTHY}: ")
+        judge(answers, "its services were killed", data, "checks")
 
     return observe(UNHEALTHY, on_event, disturb)
 

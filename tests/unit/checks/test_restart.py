@@ -5,7 +5,7 @@ from typing import Any
 import paramiko
 import pytest
 
-from imagekit.checks.check import Check, CheckFailedError
+from imagekit.checks.check import Attachment, Check, CheckFailedError
 from imagekit.checks.restart import check_restart
 from imagekit.checks.subject import State
 from imagekit.errors import EngineError, Message
@@ -44,9 +44,10 @@ def ask(ssh_server: Any, subject: Any) -> Callable[..., Any]:
 
         def check(the_subject: Any, _deadline: Any) -> dict[str, object]:
             ports.append(the_subject.address(22)[1])
+            seen = {"screen": Attachment("x.png", "image/png", b"%d" % len(ports)), "n": 1}
             if len(ports) == fails_at:
-                raise CheckFailedError("a banner", "nothing", "the lock file")
-            return {}
+                raise CheckFailedError("a banner", "nothing", "the lock file", seen)
+            return seen
 
         servers = (ssh_server(**after.get("stop", {})), ssh_server(**after.get("kill", {})))
         stage = FakeStage([server.address for server in servers], exit_code)
@@ -70,6 +71,14 @@ def test_passes(ask: Any) -> None:
         assert [check["status"] for check in result.data[checks]] == ["passed"]
     assert "check restart: one" in str(events)
     assert "check restart after a kill: one" in str(events)
+
+
+def test_keeps_the_pictures_of_both_rounds(ask: Any) -> None:
+    result, _, _ = ask(fails_at=2)
+    for number, after, checks in ((1, "stop", "checks"), (2, "kill", "checks_after_kill")):
+        picture = result.data[f"one screen after {after} and start"]
+        assert picture == Attachment("x.png", "image/png", b"%d" % number)
+        assert result.data[checks][0]["data"] == {"n": 1}
 
 
 def test_fails_when_a_check_fails_after_stop_and_start(ask: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from imagekit.checks import unhealthy
-from imagekit.checks.check import Check, CheckFailedError
+from imagekit.checks.check import Attachment, Check, CheckFailedError
 from imagekit.checks.subject import Health
 from imagekit.checks.unhealthy import _SIGNAL, check_unhealthy, services
 from imagekit.plan.model import Health as Promise
@@ -127,11 +127,15 @@ def test_a_service_that_is_not_there(disturb: Any) -> None:
 
 
 def test_a_service_that_comes_back_broken(disturb: Any) -> None:
+    picture = Attachment("x.png", "image/png", b"")
+
     def fails(*_: Any) -> dict[str, object]:
-        raise CheckFailedError("a picture", "nothing")
+        raise CheckFailedError("a picture", "nothing", data={"screen": picture})
 
     result = disturb(FakeInside(), Check("vnc", 5, fails))
     assert "the same answers after its services were killed; got vnc failed" in result.reason
+    assert result.data["vnc screen after its services were killed"] is picture
+    assert result.data["checks"][0]["data"] == {}
 
 
 def test_skipped_without_a_health_check(disturb: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagekit.checks.check import Attachment
+from imagekit.checks.disruption import judge
 from imagekit.checks.forms.folder import with_file_names, write_folder
 from imagekit.checks.report import Report, Result
 from imagekit.errors import WorkFailedError
@@ -47,6 +48,36 @@ def test_names_are_plain_and_each_its_own(report: Make) -> None:
         *("a.png", "one-a.png", "etc-passwd", "one-index.html", "hidden", "file", "x-y-z.png"),
         "two-a.png",
     ]
+
+
+def test_a_picture_of_what_was_asked_again_is_a_file_of_its_own(
+    report: Make, tmp_path: Path
+) -> None:
+    def seen(content: bytes) -> Result:
+        file = Attachment("desktop.png", "image/png", content)
+        return Result("desktop", "passed", data={"screen": file})
+
+    data: dict[str, object] = {}
+    for after, key in (("a stop", "checks"), ("a kill", "checks_after_kill")):
+        judge([seen(after.encode())], after, data, key)
+    restart = Result("restart", "passed", data=data)
+    write_folder(report(results=(seen(b"before"), restart)), tmp_path)
+    told = json.loads((tmp_path / "report.json").read_text("utf-8"))["checks"]
+    files = {
+        name: value["file"]
+        for check in told
+        for name, value in check["data"].items()
+        if "screen" in name
+    }
+    assert files == {
+        "screen": "desktop.png",
+        "desktop screen after a stop": "restart-desktop.png",
+        "desktop screen after a kill": "restart-2-desktop.png",
+    }
+    contents = [(tmp_path / name).read_bytes() for name in files.values()]
+    assert contents == [b"before", b"a stop", b"a kill"]
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert 'alt="restart-2-desktop.png, from the check restart"' in page
 
 
 def test_what_cannot_be_written_is_said(report: Make, tmp_path: Path) -> None:
