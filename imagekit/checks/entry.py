@@ -120,21 +120,29 @@ def join(viewer: Client, session: Session, extensions: Sequence[int] = ()) -> Sc
         return viewer.start(extensions)
 
 
-def handshake(viewer: Client) -> tuple[int, ...]:
-    """The security types that are offered: VNC authentication must be, none at all not."""
-    with asking("RFB security types", VNC_LOG):
+def handshake(
+    viewer: Client, look_at: str = VNC_LOG, cause: str = "the -SecurityTypes that Xtigervnc gets"
+) -> tuple[int, ...]:
+    """The security types that are offered: VNC authentication must be, none at all not.
+
+    Args:
+        viewer: one whose server has sent its banner.
+        look_at: where it is seen why nothing is offered.
+        cause: where it is said what is offered.
+    """
+    with asking("RFB security types", look_at):
         offered = viewer.handshake()
     listed = ", ".join(map(str, offered))
     if NO_AUTHENTICATION in offered:
         raise CheckFailedError(
             "a desktop that asks for a password",
             f"an offer of no authentication (RFB security types {listed})",
-            "the -SecurityTypes that Xtigervnc gets",
+            cause,
         )
     if VNC_AUTHENTICATION not in offered:
         raise CheckFailedError(
             f"VNC authentication (RFB security type {VNC_AUTHENTICATION})",
             f"security types {listed}",
-            "the -SecurityTypes that Xtigervnc gets",
+            cause,
         )
     return offered

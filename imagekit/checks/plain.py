@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 
 from imagekit.checks.check import AnswerError, CheckFailedError, CheckSkippedError, Data, asking
-from imagekit.checks.entry import WRONG_PASSWORD, client, wanted
+from imagekit.checks.entry import WRONG_PASSWORD, client, handshake, wanted
 from imagekit.checks.front import WEBSOCKET, Session
 from imagekit.checks.notebook import Notebook
 from imagekit.checks.picture import await_picture
-from imagekit.checks.rfb import NO_AUTHENTICATION, VNC_AUTHENTICATION, Client, RefusedError
+from imagekit.checks.rfb import Client, RefusedError
 from imagekit.checks.subject import Subject
 from imagekit.checks.transport import TcpStream, connect
 from imagekit.checks.web import Answer, Browser, Page, is_listing, target
@@ -22,6 +22,7 @@ _VNC = f"{_LOG}; the password that the image takes (--with env.NAME=@vnc_passwor
 _TOKEN = f"{_LOG}; the token that the image takes (--with env.NAME=@jupyter_token)"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WRONG = "imagekit-wrong-token"
+_NO_SESSION = Session("", "")
 
 
 def check_vnc(subject: Subject, deadline: Deadline) -> Data:
@@ -31,8 +32,8 @@ def check_vnc(subject: Subject, deadline: Deadline) -> Data:
     """
     desktop = wanted(subject)
     password = subject.secrets.vnc_password
-    with _viewer(subject, password, deadline) as viewer:
-        _handshake(viewer)
+    with _viewer(subject, deadline) as viewer:
+        handshake(viewer, _LOG, _VNC)
         with asking("the desktop with the password", _VNC):
             viewer.authenticate(password)
             screen = viewer.start()
@@ -41,8 +42,8 @@ def check_vnc(subject: Subject, deadline: Deadline) -> Data:
             raise CheckFailedError(f"a desktop of {desktop.geometry}", size, _LOG)
         frame = await_picture(viewer, deadline, _LOG)
     asked = "a refusal of a wrong desktop password"
-    with _viewer(subject, WRONG_PASSWORD, deadline) as viewer, asking(asked, _LOG):
-        _handshake(viewer)
+    with _viewer(subject, deadline) as viewer, asking(asked, _LOG):
+        handshake(viewer, _LOG, _VNC)
         try:
             viewer.authenticate(WRONG_PASSWORD)
         except RefusedError:
@@ -97,16 +98,6 @@ def check_jupyter(subject: Subject, deadline: Deadline) -> Data:
     return {"jupyter_server": version, "wrong_token": "refused"}
 
 
-def _handshake(viewer: Client) -> None:
-    """VNC authentication has to be offered, and entrance without any must not be."""
-    with asking("RFB security types", _LOG):
-        offered = viewer.handshake()
-    if NO_AUTHENTICATION in offered or VNC_AUTHENTICATION not in offered:
-        asked = f"a desktop that asks for a password (RFB security type {VNC_AUTHENTICATION})"
-        got = f"an offer of {', '.join(map(str, offered))} ({NO_AUTHENTICATION} is no password)"
-        raise CheckFailedError(asked, got, _VNC)
-
-
 def _follow(browser: Browser, answer: Answer, hosts: Collection[str]) -> tuple[str, Answer]:
     """Where one redirect on the same server leads, and what is there.
 
@@ -128,10 +119,10 @@ def _is_native(subject: Subject) -> bool:
 
 
 @contextmanager
-def _viewer(subject: Subject, password: str, deadline: Deadline) -> Iterator[Client]:
+def _viewer(subject: Subject, deadline: Deadline) -> Iterator[Client]:
     """A client whose server has sent its banner."""
     if not _is_native(subject):
-        with client(subject, Session("", password), deadline) as viewer:
+        with client(subject, _NO_SESSION, deadline) as viewer:
             yield viewer
         return
 
