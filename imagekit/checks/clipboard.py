@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
 from imagekit.checks.cuttext import EXTENDED_CLIPBOARD, Clipboard
-from imagekit.checks.entry import VNC_LOG, entered, wanted
+from imagekit.checks.entry import VNC_LOG, joined, wanted
 from imagekit.checks.subject import Subject
 from imagekit.checks.x11 import ask_display
 from imagekit.wait import Deadline
@@ -104,7 +104,7 @@ def check_clipboard(subject: Subject, deadline: Deadline) -> Data:
     # What an earlier check copied must not pass for what this one does.
     mark = secrets.token_hex(3)
     with (
-        entered(subject, deadline, (EXTENDED_CLIPBOARD,)) as client,
+        joined(subject, deadline, (EXTENDED_CLIPBOARD,)) as client,
         asking("the desktop's clipboard", _LOOK_AT),
     ):
         board = Clipboard(client)

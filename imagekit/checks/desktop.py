@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from imagekit.checks.check import Attachment, CheckFailedError, Data, asking
-from imagekit.checks.entry import VNC_LOG, entered, wanted
+from imagekit.checks.entry import VNC_LOG, joined, wanted
 from imagekit.checks.picture import png
 from imagekit.checks.rfb import Frame
 from imagekit.checks.screen import LOG
@@ -134,7 +134,7 @@ def _opened(
 
 def _settled_picture(subject: Subject, deadline: Deadline) -> Frame:
     """The screen when nothing changes on it any more, or after a while when something does."""
-    with entered(subject, deadline) as viewer, asking("a picture of the desktop", VNC_LOG):
+    with joined(subject, deadline) as viewer, asking("a picture of the desktop", VNC_LOG):
         last = viewer.read_frame()
 
         def attempt() -> Frame:

@@ -28,7 +28,7 @@ _BREATH = 2.0
 
 
 @contextmanager
-def entered(
+def joined(
     subject: Subject, deadline: Deadline, extensions: Sequence[int] = ()
 ) -> Iterator[Client]:
     """A client that has logged in to the desktop and joined it, as the browser does.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from imagekit.checks import keyboard
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
-from imagekit.checks.entry import entered, wanted
+from imagekit.checks.entry import joined, wanted
 from imagekit.checks.rfb import Client
 from imagekit.checks.screen import LOG, ask_session
 from imagekit.checks.subject import Subject
@@ -94,7 +94,7 @@ def check_input(subject: Subject, deadline: Deadline) -> Data:
         raise CheckSkippedError("the plan has no input method")
     typed = TYPED[method]
     folder = f"/tmp/imagekit-input-{secrets.token_hex(4)}"  # noqa: S108 (in the container)
-    with entered(subject, deadline) as client, asking(f"{typed.text!r} by {method}", _LOOK_AT):
+    with joined(subject, deadline) as client, asking(f"{typed.text!r} by {method}", _LOOK_AT):
         if not ask_session(subject, _OPEN, deadline, folder, str(deadline.timeout(20.0))):
             raise CheckFailedError("a terminal in front", "none", _LOOK_AT)
         try:

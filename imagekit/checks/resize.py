@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagekit.checks.check import CheckFailedError, Data, asking
-from imagekit.checks.entry import VNC_LOG, entered, wanted
+from imagekit.checks.entry import VNC_LOG, joined, wanted
 from imagekit.checks.rfb import Client
 from imagekit.checks.subject import Subject
 from imagekit.wait import Deadline
@@ -17,7 +17,7 @@ _LOOK_AT = f"{VNC_LOG}; -AcceptSetDesktopSize of Xtigervnc"
 def check_resize(subject: Subject, deadline: Deadline) -> Data:
     """Another size is taken and drawn, and the old one after it."""
     wanted(subject)
-    with entered(subject, deadline) as viewer:
+    with joined(subject, deadline) as viewer:
         with asking("a picture of the desktop", VNC_LOG):
             before = viewer.read_frame()
         width, height = next(size for size in _SIZES if size != (before.width, before.height))
@@ -29,7 +29,7 @@ def check_resize(subject: Subject, deadline: Deadline) -> Data:
 def put_back(subject: Subject, deadline: Deadline) -> None:
     """Give the desktop the size that it had at first."""
     width, _, height = wanted(subject).geometry.partition("x")
-    with entered(subject, deadline) as viewer:
+    with joined(subject, deadline) as viewer:
         _resized(viewer, int(width), int(height))
 
 

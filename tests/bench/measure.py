@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagekit.checks.entry import entered
+from imagekit.checks.entry import joined
 from imagekit.engine.connection import Engine
 from imagekit.wait import Deadline, NotYetError, until
 from tests.docker.box import SECONDS, Box, OpenSsh, created, started, write_key
@@ -70,7 +70,7 @@ def seconds_to_picture(engine: Engine, image: str) -> float:
         begun = time.monotonic()
         box.start()
         deadline = Deadline.after(SECONDS)
-        with entered(box.subject(), deadline) as desktop:
+        with joined(box.subject(), deadline) as desktop:
 
             def look() -> None:
                 if desktop.read_frame().colours() < PAINTED:
