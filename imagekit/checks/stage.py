@@ -9,6 +9,7 @@ import io
 import os
 import re
 import tarfile
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -37,6 +38,9 @@ _DRIVER = Path("/proc/driver/nvidia")
 _NOT_STARTED = "the container did not start: "
 _LOG_LINES = 200
 _TIMED_OUT = 124  # timeout(1), "EXIT STATUS"
+# The same of a command that ignored SIGTERM and was killed; and BusyBox's timeout has the
+# command's own exit status, which then is that of a signal.
+_SIGNALLED = frozenset({128 + 9, 128 + 15})
 _DEATH_SECONDS = 30  # from SIGKILL to the container's end, on a busy machine
 
 # What the engine makes of a command that its runtime cannot start.
@@ -73,18 +77,23 @@ class Stage:
         """See ``Inside``. coreutils' timeout(1) of the image ends a command that hangs."""
         # The short option, which BusyBox has, too.
         bounded = ["timeout", "-k", "1", f"{timeout:.1f}", *argv]
+        begun = time.monotonic()
         try:
             done = self._container.exec_run(bounded, user=user)
         except docker.errors.APIError as error:
             raise OSError(f"the engine did not run {argv[0]}: {error.explanation}") from error
-        code, output = int(done.exit_code or 0), cast("bytes", done.output)
+        late = time.monotonic() - begun >= timeout
+        # The connection may break off while the command runs, which ends the output, too.
+        if done.exit_code is None:
+            raise OSError(f"the engine does not say how {argv[0]} ended")
+        code, output = int(done.exit_code), cast("bytes", done.output)
         # The runtime's own answer, as timeout(1) words it differently.
         if code in _NOT_RUN and output.startswith(_OF_THE_RUNTIME):
             said = output.decode(errors="replace").strip()
             raise OSError(
                 f"{argv[0]} was not run by the image's timeout(1), which has to be there: {said}"
             )
-        if code == _TIMED_OUT:
+        if code == _TIMED_OUT or (late and code in _SIGNALLED):
             raise TimeoutError(f"{argv[0]} did not end in {timeout:.0f} s")
         return code, output.decode(errors="replace")
 

@@ -193,6 +193,25 @@ def test_stop_start_logs_and_execute() -> None:
         assert container.did[-2:] == ["kill", "wait"]
 
 
+@pytest.mark.parametrize("code", [137, 143])  # killed by coreutils', ended by BusyBox's
+def test_a_command_that_a_signal_had_to_end(code: int) -> None:
+    client = FakeClient()
+    with staged(engine(client), SPEC, SECRETS) as stage:
+        client.made[0].exec_result = SimpleNamespace(exit_code=code, output=b"hello")
+        with pytest.raises(TimeoutError, match="id did not end in 0 s"):
+            stage.execute(["id"], timeout=0)
+        # By somebody else, before its time was over.
+        assert stage.execute(["id"]) == (code, "hello")
+
+
+def test_a_command_of_which_the_engine_does_not_say_how_it_ended() -> None:
+    client = FakeClient()
+    with staged(engine(client), SPEC, SECRETS) as stage:
+        client.made[0].exec_result = SimpleNamespace(exit_code=None, output=b"hel")
+        with pytest.raises(OSError, match="the engine does not say how id ended"):
+            stage.execute(["id"])
+
+
 @pytest.mark.parametrize(
     ("said", "health"),
     [
