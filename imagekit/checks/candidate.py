@@ -176,10 +176,11 @@ def _foreign(
     with staged(engine, spec, secrets) as stage:
         who = foreign.account(stage, candidate.image, plan, candidate.user)
         foreign.let_in(stage, who, line)
-        secrets = foreign.known(secrets, who, said)
-        plan = foreign.adapted(plan, who, secrets, by_profile=candidate.by_profile)
+        known = foreign.known(secrets, who, said)
+        plan = foreign.adapted(plan, who, known, by_profile=candidate.by_profile)
         ways = foreign.ways(plan, who, said)
-        yield stage, Subject(plan, stage.addresses(), secrets, key, stage, stage.gpus, ways)
+        addresses = stage.addresses()
+        yield stage, Subject(plan, addresses, known, key, stage, stage.gpus, ways, given=secrets)
 
 
 def _published(engine: Engine, wanted: Iterable[int]) -> tuple[Port, ...]:

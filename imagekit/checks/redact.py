@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from imagekit.checks.check import Attachment
 from imagekit.checks.report import Failure, Result
+from imagekit.checks.subject import Subject
 from imagekit.container import Secrets
 
 _MASK = "[password]"
@@ -30,8 +31,10 @@ class Redactor:
     def __init__(self, secrets: Secrets, public: str = "") -> None:
         hidden = (text for name, text in secrets.files().items() if name not in _PUBLIC)
         # Line by line: a log shows a key's lines each on its own.
-        lines = (line for text in hidden for line in text.decode().splitlines())
-        self._secrets = tuple(line for line in lines if line != public)
+        lines = {line for text in hidden for line in text.decode().splitlines()}
+        wanted = (line for line in lines if line.strip() and line != public)
+        # The longest first: one may be a part of another.
+        self._secrets = tuple(sorted(wanted, key=len, reverse=True))
 
     def text(self, text: str) -> str:
         """The text without the secrets."""
@@ -58,3 +61,8 @@ class Redactor:
         if isinstance(value, (list, tuple)):
             return [self._value(inner) for inner in value]
         return value
+
+
+def redactor_of(subject: Subject) -> Redactor:
+    """The one for a container: it hides all that lies in it, known to the checks or not."""
+    return Redactor(subject.given or subject.secrets, public=subject.plan.user.name)

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from imagekit.checks import foreign
 from imagekit.checks.candidate import entered, find
 from imagekit.checks.health import PROBE_SECONDS
-from imagekit.checks.redact import Redactor
+from imagekit.checks.redact import Redactor, redactor_of
 from imagekit.checks.registry import CHECKS, DISRUPTIONS, NAMES
 from imagekit.checks.report import Report, Result
 from imagekit.checks.restart import RESTART
@@ -83,7 +83,7 @@ def run_checks(
     gpus = gpus_for(options, candidate.plan)
     probe = PROBE_SECONDS if wanted & _OF_HEALTH else 0.0
     with entered(engine, candidate, gpus, probe) as (stage, subject):
-        redactor = Redactor(subject.secrets, public=subject.plan.user.name)
+        redactor = redactor_of(subject)
         results = ask(stage, subject, wanted, _redacted(redactor, on_event))
         results = tuple(_required(result, options.require) for result in results)
         failed = any(result.status == "failed" for result in results)

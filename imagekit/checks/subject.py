@@ -184,11 +184,13 @@ class Subject:
     Attributes:
         plan: what the image promises.
         addresses: container port to the host name and port that reach it.
-        secrets: the passwords it was given.
+        secrets: the passwords that open it.
         key: an ssh key whose public half is in ``secrets.authorized_keys``.
         inside: the container seen through its engine.
         gpus: whether it has GPUs.
         foreign: None for an image of imagekit's.
+        given: what lies in its secrets' folder, where some of it may open nothing; None where
+            all of it is in ``secrets``.
     """
 
     plan: Plan
@@ -198,6 +200,7 @@ class Subject:
     inside: Inside
     gpus: Gpus = Gpus()
     foreign: Foreign | None = None
+    given: Secrets | None = None
 
     @property
     def home(self) -> str:

@@ -12,7 +12,7 @@ from imagekit.checks import registry, runner, ssh
 from imagekit.checks.candidate import entered, find
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, asking
 from imagekit.checks.health import PROBE_SECONDS
-from imagekit.checks.redact import Redactor
+from imagekit.checks.redact import redactor_of
 from imagekit.checks.report import Result
 from imagekit.checks.selection import Wish
 from imagekit.checks.ssh import Output
@@ -111,7 +111,7 @@ class ImagekitContainer:
         self.secrets: Secrets = subject.secrets
         self._stage = stage
         self._subject = subject
-        self._redactor = Redactor(subject.secrets, public=subject.plan.user.name)
+        self._redactor = redactor_of(subject)
         self._results: dict[str, Result] = {}
         self._broken: ImagekitError | None = None
 

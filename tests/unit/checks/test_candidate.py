@@ -153,6 +153,9 @@ def test_the_account_is_the_images_own_or_the_one_told(staged: Any) -> None:
         with entered(engine(), foreign) as (_, subject):
             who = subject.plan.user
             assert (who.name, who.uid, who.gid) == expected
+            # Nobody told the password, and yet it lies in the container.
+            assert subject.secrets.password == ""
+            assert subject.given == staged.secrets
     assert len(staged.stage.put_in) == 3
 
 

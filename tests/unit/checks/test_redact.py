@@ -1,5 +1,8 @@
+from dataclasses import replace
+from typing import Any
+
 from imagekit.checks.check import Attachment
-from imagekit.checks.redact import Redactor
+from imagekit.checks.redact import Redactor, redactor_of
 from imagekit.checks.report import Failure, Result
 from imagekit.container import Secrets
 
@@ -27,6 +30,24 @@ def test_secrets_vanish_from_the_parts_of_a_failure_and_from_attached_text() -> 
 
 def test_an_empty_secret_replaces_nothing() -> None:
     assert Redactor(Secrets("", "")).text("abc") == "abc"
+
+
+def test_blanks_replace_nothing() -> None:
+    redactor = Redactor(Secrets("  ", "desk", tls_key="BEGIN\n\n  \nEND"))
+    assert redactor.text("a  b desk END") == "a  b [password] [password]"
+
+
+def test_a_secret_within_another_leaves_nothing_of_it() -> None:
+    assert Redactor(Secrets("lab", "my-lab-4711")).text("my-lab-4711 lab") == (
+        "[password] [password]"
+    )
+
+
+def test_what_the_checks_do_not_know_is_hidden_too(subject: Any) -> None:
+    foreign = replace(subject(), secrets=Secrets("", ""), given=Secrets("", "desk-top"))
+    assert redactor_of(foreign).text("desk-top, of lab") == "[password], of lab"
+    ours = replace(subject(), secrets=Secrets("", "lab"))
+    assert redactor_of(ours).text("lab") == "lab"
 
 
 def test_every_secret_is_taken_out_and_what_is_public_stays() -> None:
