@@ -72,7 +72,10 @@ def find(engine: Engine, image: str, wish: Wish = NO_WISH) -> Candidate:
     if label:
         if wish.told != NOTHING:
             what = "imagekit built this image, which says itself what to expect of it"
-            hint = "leave --with and --set out; a PROFILE beside --image can expect something else"
+            hint = (
+                "leave --with and --set out (in pytest --imagekit-with); "
+                "a profile beside the image can expect something else"
+            )
             raise InputError(Message(image, what, hint))
         return Candidate(image, str(found.id), wish.expected or _labelled(image, label))
     if wish.lacking:
@@ -80,7 +83,10 @@ def find(engine: Engine, image: str, wish: Wish = NO_WISH) -> Candidate:
     plan = wish.expected or wish.promised
     if plan is None:
         what = "imagekit did not build this image, and nothing says what to expect of it"
-        hint = "name a PROFILE that says it, or checks: --only sshd --only jupyter"
+        hint = (
+            "name a PROFILE that says it, or checks: --only sshd --only jupyter; "
+            "in pytest, --imagekit-profile NAME"
+        )
         raise InputError(Message(image, what, hint))
     return Candidate(
         image=image,

@@ -122,12 +122,17 @@ def select(options: Options) -> frozenset[str]:
     wanted |= frozenset(options.also)
     if not messages:
         messages = [
-            Message("", f"the check {name!r} is required, but not asked", "--full asks it")
+            Message("", f"the check {name!r} is required, but not asked", _hint(name, options))
             for name in sorted({*options.require} - wanted)
         ]
     if messages:
         raise InputError(messages)
     return wanted
+
+
+def _hint(name: str, options: Options) -> str:
+    """How a check is asked that is not: --only counts before --full."""
+    return f"--only {name} asks it, too" if options.only else "--full asks it"
 
 
 def _required(result: Result, require: Iterable[str]) -> Result:

@@ -71,9 +71,8 @@ def parse(texts: Iterable[str]) -> Told:
     told = NOTHING
     problems: list[Message] = []
     for text in texts:
-        key, equals, value = text.partition("=")
         try:
-            told = _with(told, key, value if equals else "")
+            told = _with(told, text)
         except _WrongError as error:
             problems.append(Message(f"--with {quote(text[:80])}", error.what, error.hint))
     if problems:
@@ -95,8 +94,10 @@ class _WrongError(Exception):
         super().__init__(what)
 
 
-def _with(told: Told, key: str, value: str) -> Told:
-    if not value:
+def _with(told: Told, text: str) -> Told:
+    key, equals, value = text.partition("=")
+    # A variable may be empty, which takes a default away.
+    if not equals or not (value or key.startswith(_ENV)):
         raise _WrongError("not of the form KEY=VALUE", f"the keys are {KEYS}")
     match key:
         case "user":
@@ -130,7 +131,7 @@ def _read(path: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise _WrongError(f"the file cannot be read: {said}", "one line of text") from error
-    if not text or "\n" in text:
+    if not text.strip() or "\n" in text:
         raise _WrongError("the file has to hold a password", "one line of text")
     return text
 
@@ -143,9 +144,12 @@ def _path(text: str) -> str:
 
 def _words(text: str) -> tuple[str, ...]:
     try:
-        return tuple(shlex.split(text))
+        words = tuple(shlex.split(text))
     except ValueError as error:
         raise _WrongError(f"not a command: {error}", "quote it as for a shell") from error
+    if not any(words):
+        raise _WrongError("not a command: it has no words", "for instance /usr/sbin/sshd -D")
+    return words
 
 
 def _port(text: str) -> int:

@@ -69,8 +69,13 @@ def test_a_profile_wins_over_the_label(plan: Any) -> None:
 
 def test_what_is_told_is_not_for_images_of_ours(plan: Any) -> None:
     for told in (Told(user="root"), Told(settings=("jupyter=true",))):
-        with pytest.raises(InputError, match="x: imagekit built this image"):
+        with pytest.raises(InputError) as caught:
             find(engine(plan.to_json()), "x", Wish(told=told))
+        assert str(caught.value) == (
+            "x: imagekit built this image, which says itself what to expect of it\n"
+            "  hint: leave --with and --set out (in pytest --imagekit-with); "
+            "a profile beside the image can expect something else"
+        )
 
 
 @pytest.mark.parametrize("label", ["{}", "nonsense", '{"format": 99}'])
@@ -85,7 +90,8 @@ def test_nobody_says_what_to_expect(label: str | None) -> None:
         find(engine(label), "debian:12", Wish(told=Told(user="root")))
     assert str(caught.value) == (
         "debian:12: imagekit did not build this image, and nothing says what to expect of it\n"
-        "  hint: name a PROFILE that says it, or checks: --only sshd --only jupyter"
+        "  hint: name a PROFILE that says it, or checks: --only sshd --only jupyter; "
+        "in pytest, --imagekit-profile NAME"
     )
     assert caught.value.exit_code == 2
 

@@ -361,3 +361,20 @@ def test_one_more_is_asked_beside_the_usual_ones() -> None:
     assert select(Options(only=("vnc",), also=("browser",))) == {"vnc", "browser"}
     with pytest.raises(InputError, match="there is no check 'brauser'"):
         select(Options(also=("brauser",)))
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        (Options(require=("restart",)), "--full asks it"),
+        (Options(require=("restart",), only=("sshd",)), "--only restart asks it, too"),
+        (
+            Options(require=("restart",), only=("sshd",), full=True),
+            "--only restart asks it, too",
+        ),
+    ],
+)
+def test_what_is_required_has_to_be_asked(options: Options, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        select(options)
+    assert str(caught.value) == (f"the check 'restart' is required, but not asked\n  hint: {hint}")

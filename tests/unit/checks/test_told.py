@@ -23,6 +23,7 @@ def test_everything_is_told_and_the_last_word_counts(tmp_path: Path) -> None:
             "port.web=6080",
             "env.VNC_PW=@vnc_password",
             "env.MODE=a=b",
+            "env.VNC_PASSWORD=",
             "jupyter.path=/hub/",
             "command=/usr/sbin/sshd -D -o 'Banner none'",
         ]
@@ -30,7 +31,7 @@ def test_everything_is_told_and_the_last_word_counts(tmp_path: Path) -> None:
     assert told.user == "root"
     assert told.password == "a b=c"
     assert told.ports == ((22, 2222), (80, 6080))
-    assert told.environment == (("VNC_PW", "@vnc_password"), ("MODE", "a=b"))
+    assert told.environment == (("VNC_PW", "@vnc_password"), ("MODE", "a=b"), ("VNC_PASSWORD", ""))
     assert told.jupyter == "/hub"
     assert told.command == ("/usr/sbin/sshd", "-D", "-o", "Banner none")
     assert "a b=c" not in repr(told)
@@ -58,6 +59,8 @@ def test_variables_get_the_secrets() -> None:
         ("env.1=x", "no variable's name"),
         ("env.X=@pass", 'no secret "@pass"\n  hint: the secrets are @password,'),
         ("jupyter.path=hub", "not a path"),
+        ("command= ", "not a command: it has no words"),
+        ("env.X", "not of the form KEY=VALUE"),
         ("command='", "not a command: No closing quotation"),
         ("password-file=/nowhere/none", "the file cannot be read: No such file"),
     ],
@@ -74,7 +77,7 @@ def test_all_mistakes_are_said_at_once() -> None:
     assert len(caught.value.messages) == 2
 
 
-@pytest.mark.parametrize("content", [b"", b"one\ntwo\n", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b"  \t\n", b"one\ntwo\n", b"\xff\xfe"])
 def test_a_file_without_a_password(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "password"
     file.write_bytes(content)
