@@ -1,6 +1,8 @@
 import io
+import re
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from imagekit.checks.check import Check, CheckSkippedError
 from imagekit.checks.registry import CHECKS
 from imagekit.checks.subject import Subject
 from imagekit.checks.told import Told
+from imagekit.checks.unhealthy import UNHEALTHY
 from imagekit.container import Secrets, generate_secrets
 from imagekit.errors import WorkFailedError
 from imagekit.plan.model import Plan, Sshd
@@ -158,6 +161,13 @@ def check(name: str) -> Check:
 def test_what_is_imagekits_own_is_not_asked(plan: Plan, subject: Any) -> None:
     for name, said in (("input", "imagekit's own"), ("conda", "imagekit's own")):
         assert said in reason(foreign.otherwise(check(name), plan, generate_secrets()), subject())
+
+
+def test_the_page_names_what_is_not_asked() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "foreign-images.md").read_text("utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith("|") and "skipped: " in line)
+    named = re.findall(r"`([a-z-]+)`", row.split("|")[1])
+    assert set(named) == {*foreign._NOT_ASKED, UNHEALTHY}
 
 
 def test_a_password_that_nobody_knows_is_not_tried(plan: Plan, subject: Any) -> None:
