@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 
 from imagekit.checks.forms.text import shown
 from imagekit.checks.report import Report, Result
 from imagekit.names import LABEL_PREFIX
+
+_FRACTION = re.compile(r"\.\d+")
 
 # The labels that say no version.
 _OTHER_LABELS = frozenset({f"{LABEL_PREFIX}profile", f"{LABEL_PREFIX}plan"})
@@ -88,10 +91,9 @@ def _size(count: int, store: str) -> str:
 def moment(text: str) -> str:
     """A moment of RFC 3339 to the second, in UTC; any other text as it is."""
     # Engines give nanoseconds, of which datetime reads microseconds (and Python 3.10 no Z).
-    whole, _, fraction = text.removesuffix("Z").partition(".")
-    zone = fraction[fraction.find("+") :] if "+" in fraction else ""
+    whole = _FRACTION.sub("", text).removesuffix("Z")
     try:
-        read = datetime.fromisoformat(whole + zone)
+        read = datetime.fromisoformat(whole)
     except ValueError:
         return text
     read = read.astimezone(timezone.utc) if read.tzinfo else read
