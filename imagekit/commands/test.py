@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,8 +83,10 @@ def command(
     also = ("browser",) if browser else ()
     options = Options(only, full, require, gpus, also, wish)
     select(options)
-    engine = connect(address)
-    with progress.show(style, profile_ or image) as on_event:
+    with (
+        closing(connect(address)) as engine,
+        progress.show(style, profile_ or image) as on_event,
+    ):
         report = run_checks(engine, reference, options, on_event=on_event)
     if as_json:
         click.echo(report.to_json())

@@ -17,6 +17,7 @@ from imagekit.checks.report import Report, Result
 from imagekit.checks.selection import Wish, promise
 from imagekit.checks.told import Told
 from imagekit.engine import connection
+from imagekit.errors import EngineError, Message
 from imagekit.events import Emit
 from imagekit.plan.resolve import resolve
 
@@ -36,6 +37,14 @@ FAILED = Result("vnc", "failed", "no answer", 12.5)
 PICTURED = Result("desktop", "passed", "", 1.0, {"x": Attachment("x.png", "image/png", b"png")})
 
 
+class FakeEngine:
+    def __init__(self) -> None:
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, runner.Options]]]:
     """Have a report ready; what was asked for."""
@@ -50,7 +59,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, runn
             return Report(reference, "sha256:aa", "demo", "dd", "Docker Engine 27", 13.9, results)
 
         monkeypatch.setattr(runner, "run_checks", run_checks)
-        monkeypatch.setattr(connection, "connect", lambda _address: object())
+        monkeypatch.setattr(connection, "connect", lambda _address: FakeEngine())
         return calls
 
     return answers
@@ -116,6 +125,22 @@ def test_what_is_wrong_is_exit_2(
     ended = run_cli("test", *arguments)
     assert (ended.code, calls) == (2, [])
     assert ended.err.startswith(said)
+
+
+def test_the_engine_is_closed_however_it_ends(
+    run_cli: RunCli, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(PASSED)
+    engine = FakeEngine()
+    monkeypatch.setattr(connection, "connect", lambda _address: engine)
+
+    def refuses(*_: object, **_options: object) -> Report:
+        assert not engine.closed
+        raise EngineError(Message("unix:///x", "nobody listens"))
+
+    monkeypatch.setattr(runner, "run_checks", refuses)
+    ended = run_cli("test", "--image", "x")
+    assert (ended.code, engine.closed) == (3, True)
 
 
 @pytest.mark.parametrize(("result", "code"), [(PASSED, 0), (FAILED, 1)])
