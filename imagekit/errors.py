@@ -51,7 +51,7 @@ class WorkFailedError(ImagekitError):
 
 
 class InputError(ImagekitError):
-    """Bad usage, profile, site or lab file. Nothing was contacted or written."""
+    """Bad usage, profile, site or lab file. Nothing was started or written."""
 
     exit_code = 2
 

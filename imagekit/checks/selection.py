@@ -1,6 +1,6 @@
 """What is tested, and what is expected of it: a profile's image, or any other one.
 
-Nothing here asks an engine; ``runner`` finds out what an image says of itself.
+Nothing here asks an engine; ``candidate`` finds out what an image says of itself.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--imagekit-profile", metavar="NAME", default="", help="Test this profile's image.")
     add("--imagekit-image", metavar="REF", default="", help="Test this image, whoever built it.")
     add("--imagekit-full", action="store_true", help="Also the checks that take minutes.")
-    add("--imagekit-gpus", metavar="all|UUID,…", default="", help="Give the container GPUs.")
+    add("--imagekit-gpus", metavar="all|none|UUID,…", default="", help="With CUDA all.")
     add("--imagekit-engine", metavar="ADDRESS", default="", help="The Docker Engine.")
     add(
         "--imagekit-with",
