@@ -11,10 +11,11 @@ import re
 import secrets
 import string
 import tarfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from imagekit.errors import InputError, Message
+from imagekit.plan.model import Plan
 
 SECRETS_FOLDER = "/run/secrets"
 STATE_FOLDER = "/var/lib/imagekit"
@@ -34,7 +35,8 @@ class Secrets:
     """What opens a container; never put into an environment variable, a label or a log.
 
     Attributes:
-        password: for ssh (and sudo), any length; empty for none.
+        password: of the account, for ssh and for viewers of VNC over TLS, any length; empty
+            for none.
         desktop_password: for the desktop in the browser, any length.
         authorized_keys: OpenSSH public keys, one a line; may be empty.
         jupyter_token: for Jupyter Lab, any length; empty for none.
@@ -88,6 +90,19 @@ def generate_secrets(authorized_keys: str = "") -> Secrets:
         vnc_password=_random_text(_VNC_PASSWORD_LENGTH),
         root_password=_random_text(_PASSWORD_LENGTH),
     )
+
+
+def of_plan(given: Secrets, plan: Plan) -> Secrets:
+    """Those of the passwords that the plan's image reads; the others would open nothing."""
+    sshd, vnc = plan.sshd, plan.desktop.vnc if plan.desktop else "off"
+    read = {
+        "password": vnc == "tls" or (sshd is not None and sshd.password),
+        "desktop_password": plan.desktop is not None,
+        "jupyter_token": plan.jupyter,
+        "vnc_password": vnc == "password",
+        "root_password": sshd is not None and sshd.root == "password",
+    }
+    return replace(given, **{name: "" for name, wanted in read.items() if not wanted})
 
 
 def _random_text(length: int) -> str:

@@ -18,10 +18,10 @@ from imagekit.commands.options import engine_option, json_option
 def command(name: str, passwords: bool, address: str, as_json: bool) -> None:
     """Say how a person logs in.
 
-    JSON: {"version": 1, "name", "profile", "state", "url", "ssh", "jupyter", "vnc",
-    "local_only"},
-    and with --passwords "password", "desktop_password", "jupyter_token"
-    and "vnc_password".
+    JSON: {"version": 1, "name", "profile", "state", "login", "url", "ssh", "keys_only",
+    "jupyter", "vnc", "local_only"},
+    and with --passwords "password", "desktop_password", "jupyter_token",
+    "vnc_password" and "root_password"; empty is what the image does not read.
     """
     from imagekit.engine.connection import connect  # noqa: PLC0415  (imports docker-py)
     from imagekit.run import person as people  # noqa: PLC0415
@@ -42,4 +42,5 @@ def command(name: str, passwords: bool, address: str, as_json: bool) -> None:
         values["desktop_password"] = secrets.desktop_password
         values["jupyter_token"] = secrets.jupyter_token
         values["vnc_password"] = secrets.vnc_password
+        values["root_password"] = secrets.root_password
     click.echo(json.dumps(values, indent=2, ensure_ascii=False))

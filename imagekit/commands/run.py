@@ -12,7 +12,7 @@ from imagekit import names, pem, profile
 from imagekit import site as site_file
 from imagekit.commands import fits, progress
 from imagekit.commands.options import engine_option, profile_argument, set_option, site_option
-from imagekit.container import check_gpus, generate_secrets
+from imagekit.container import check_gpus, generate_secrets, of_plan
 from imagekit.engine import endpoint
 from imagekit.errors import InputError, Message, WorkFailedError
 from imagekit.plan.resolve import resolve
@@ -75,7 +75,7 @@ def command(
             secrets = None
             person = resume(engine, person, image, on_event)
         else:
-            secrets = replace(generate_secrets(keys), **certificate)
+            secrets = replace(of_plan(generate_secrets(keys), plan), **certificate)
             request = Request(name, plan, image, secrets, gpus)
             person = start(engine, request, place, on_event)
     for line in card(person).lines(secrets):

@@ -41,6 +41,7 @@ class Person:
         base: first port of its block.
         host: the name that people reach it by, or empty.
         tls: whether its page has a certificate of the site's.
+        keys_only: whether sshd refuses the account's password.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Person:
     base: int
     host: str = ""
     tls: bool = False
+    keys_only: bool = False
 
     def port(self, container_port: int) -> int | None:
         """The host port of a container port, or None."""
@@ -174,6 +176,9 @@ def read_secrets(engine: Engine, person: Person) -> Secrets:
 
 def _person(attrs: dict[str, Any]) -> Person:
     labels = attrs["Config"]["Labels"]
+    # Not read as a plan: containers outlive the versions of the plan's format.
+    resolved = json.loads(labels[names.RESOLVED_LABEL])
+    sshd = resolved.get("sshd") or {}
     wanted: dict[str, list[dict[str, str]]] = attrs["HostConfig"]["PortBindings"] or {}
     bindings = {int(port.partition("/")[0]): given[0] for port, given in wanted.items()}
     return Person(
@@ -182,11 +187,11 @@ def _person(attrs: dict[str, Any]) -> Person:
         image=attrs["Image"],
         state=attrs["State"]["Status"],
         profile=labels[names.PROFILE_LABEL],
-        # Not read as a plan: containers outlive the versions of the plan's format.
-        login=json.loads(labels[names.RESOLVED_LABEL])["user"]["name"],
+        login=resolved["user"]["name"],
         bind=next((given["HostIp"] for given in bindings.values()), ""),
         ports=tuple((port, int(bindings[port]["HostPort"])) for port in sorted(bindings)),
         base=int(labels[PORTS_LABEL]),
         host=labels.get(HOST_LABEL, ""),
         tls=TLS_LABEL in labels,
+        keys_only=not sshd.get("password", True),
     )

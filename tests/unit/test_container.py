@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +15,9 @@ from imagekit.container import (
     Port,
     Secrets,
     generate_secrets,
+    of_plan,
 )
+from imagekit.plan.model import Plan
 
 
 def test_a_plain_container_asks_for_nothing_dangerous() -> None:
@@ -89,6 +93,30 @@ def test_generated_passwords_differ_and_can_be_read_aloud() -> None:
     used = set("".join(secrets.password + secrets.desktop_password for secrets in made))
     assert not used & set("0O1lI")
     assert "".join(sorted(used)).isalnum()
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("", {"password"}),
+        ("sshd: {password: false}", set()),
+        ("sshd: {root: password}", {"password", "root_password"}),
+        ("sshd: {root: keys}", {"password"}),
+        ("sshd: false", set()),
+        ("desktop: true", {"password", "desktop_password"}),
+        ("desktop: {vnc: password}", {"password", "desktop_password", "vnc_password"}),
+        ("desktop: {vnc: tls}\nsshd: {password: false}", {"password", "desktop_password"}),
+        ("desktop: {vnc: tls}\nsshd: false", {"password", "desktop_password"}),
+        ("jupyter: true", {"password", "jupyter_token"}),
+    ],
+)
+def test_a_container_is_given_what_its_image_reads(
+    planned: Callable[[str], Plan], text: str, read: set[str]
+) -> None:
+    every = replace(generate_secrets("key"), tls_certificate="c", tls_key="k")
+    given = of_plan(every, planned(text)).files()
+    assert {*given} == read | {"authorized_keys", "tls_certificate", "tls_key"}
+    assert {name: every.files()[name] for name in given} == given
 
 
 def test_health_is_probed_as_the_image_says_unless_told_otherwise() -> None:

@@ -18,6 +18,7 @@ SECRETS = {
     "desktop_password": "desktop",
     "jupyter_token": "jupyter-token",
     "vnc_password": "vnc-pass",
+    "root_password": "root-pass",
 }
 
 RunCli = Callable[..., Any]
@@ -47,8 +48,10 @@ def test_json_has_every_way_in(has: Callable[..., None], run_cli: RunCli) -> Non
         "name": "zhang",
         "profile": "x",
         "state": "running",
+        "login": "lab",
         "url": "http://127.0.0.1:6018/",
         "ssh": "ssh -p 6012 lab@127.0.0.1",
+        "keys_only": False,
         "jupyter": "http://127.0.0.1:6019/",
         "vnc": "",
         "local_only": True,

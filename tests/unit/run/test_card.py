@@ -78,8 +78,8 @@ def test_on_all_addresses_the_hosts_name_is_said(person: MakePerson, bind: str) 
 
 
 def test_a_card_as_json_has_the_documented_keys(person: MakePerson) -> None:
-    keys = ["name", "profile", "state", "url", "ssh", "jupyter", "vnc", "local_only"]
-    assert list(asdict(card(person()))) == keys
+    keys = ["name", "profile", "state", "login", "url", "ssh", "keys_only", "jupyter", "vnc"]
+    assert list(asdict(card(person()))) == [*keys, "local_only"]
 
 
 def test_a_card_has_the_site_s_name_and_certificate(person: MakePerson) -> None:
@@ -93,3 +93,33 @@ def test_a_card_says_where_native_viewers_connect(person: MakePerson) -> None:
     assert shown.vnc == "127.0.0.1:6010"
     secrets = Secrets("", "", vnc_password="eightchr")
     assert "            password eightchr" in shown.lines(secrets)
+
+
+def test_viewers_over_tls_want_the_account_and_its_password(person: MakePerson) -> None:
+    """desktop.vnc: tls: the image asks for what ssh asks for, and reads no vnc_password."""
+    shown = card(person(ports=((22, 6012), (5900, 6010))))
+    assert shown.lines(Secrets("ssh-pass", ""))[1:5] == (
+        "  ssh       ssh -p 6012 lab@127.0.0.1",
+        "            password ssh-pass",
+        "  vnc       127.0.0.1:6010",
+        "            account lab, password ssh-pass",
+    )
+
+
+def test_ssh_that_takes_keys_only_has_no_password(person: MakePerson) -> None:
+    shown = card(replace(person(ports=((22, 6012), (5900, 6010))), keys_only=True))
+    assert shown.lines(Secrets("account-pass", ""))[1:4] == (
+        "  ssh       ssh -p 6012 lab@127.0.0.1",
+        "  vnc       127.0.0.1:6010",
+        "            account lab, password account-pass",
+    )
+
+
+def test_the_password_of_root_stands_below_ssh(person: MakePerson) -> None:
+    shown = card(person())
+    assert shown.lines(replace(SECRETS, root_password="root-pass"))[3:6] == (
+        "  ssh       ssh -p 6012 lab@127.0.0.1",
+        "            password ssh-pass",
+        "            root password root-pass",
+    )
+    assert not any("root" in line for line in shown.lines())

@@ -292,6 +292,16 @@ def test_a_container_outlives_the_format_of_the_plan(
     assert (person.profile, person.login) == (client.plan.profile, "lab")
 
 
+@pytest.mark.parametrize(
+    ("text", "keys_only"), [("", False), ("sshd: {password: false}", True), ("sshd: false", False)]
+)
+def test_whether_ssh_takes_keys_only_is_read_from_the_image(
+    begin: Begin, client: Docker, planned: Callable[[str], Plan], text: str, keys_only: bool
+) -> None:
+    client.plan = planned(f"desktop: true\n{text}")
+    assert begin()[0].keys_only == keys_only
+
+
 def test_a_container_knows_by_which_names_it_is_reached(
     begin: Begin, client: Docker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
