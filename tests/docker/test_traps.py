@@ -23,7 +23,7 @@ from imagekit.engine.connection import Engine
 from imagekit.names import SSH_PORT, WEB_PORT
 from imagekit.wait import Deadline, NotYetError, until
 from tests.docker.box import SECONDS, Box, OpenSsh, started, write_key
-from tests.docker.support import missing
+from tests.docker.support import await_health, missing
 
 pytestmark = pytest.mark.image
 
@@ -190,6 +190,35 @@ def test_the_x_servers_lock_may_look_alive(box: Box) -> None:
     box.come_up()
     assert box.say("cat /tmp/.X1-lock").strip() != "1"
     assert box.say(configuration, "root") == before
+
+
+@pytest.mark.parametrize("mounted", ["/tmp", "/tmp/.X11-unix", "/tmp/.X11-unix/X0"])  # noqa: S108
+def test_the_x_server_of_the_host_is_left_alone(
+    engine: Engine, image: str, tmp_path: Path, mounted: str
+) -> None:
+    """`-v /tmp/.X11-unix:/tmp/.X11-unix`, as graphics of the host's own screen are had."""
+    sockets = tmp_path / ".X11-unix"
+    sockets.mkdir()
+    for folder in (tmp_path, sockets):
+        folder.chmod(0o1777)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(sockets / "X0"))
+    (tmp_path / ".X0-lock").write_text("         1\n")
+    source = str(tmp_path) + mounted.removeprefix("/tmp")  # noqa: S108
+    volumes = {source: {"bind": mounted, "mode": "rw"}}
+    container = engine.client.containers.run(image, detach=True, volumes=volumes)
+    try:
+        await_health(container)
+        container.kill()  # so that this container's own display is left behind
+        container.wait(timeout=30)
+        container.start()
+        await_health(container)
+        assert (sockets / "X0").is_socket()
+        assert (tmp_path / ".X0-lock").exists()
+        displays = container.exec_run(["ls", "/tmp/.X11-unix"]).output  # noqa: S108
+        assert displays.split() == [b"X0", b"X1"]
+    finally:
+        container.remove(force=True, v=True)
 
 
 def test_nothing_of_an_earlier_session_stays_in_tmp(box: Box) -> None:
