@@ -133,6 +133,16 @@ def test_an_empty_home_gets_its_skeleton(engine: Engine, image: str, home: str) 
         assert box.say("cat /home/lab/.bashrc") == "# mine\n"
 
 
+@pytest.mark.parametrize("ids", [{"PUID": "zhangsan"}, {"PGID": "users"}])
+def test_ids_that_are_no_numbers_are_refused(
+    engine: Engine, image: str, ids: dict[str, str]
+) -> None:
+    with created(engine, image, environment=ids) as box:
+        box.start()
+        assert box.container.wait(timeout=60)["StatusCode"] == 1
+        assert "PUID and PGID are numbers" in box.container.logs().decode()
+
+
 def test_ids_of_system_accounts_are_refused(engine: Engine, image: str) -> None:
     with created(engine, image, environment={"PUID": "33"}) as box:
         box.start()
