@@ -30,6 +30,7 @@ pytestmark = pytest.mark.image
 AWKWARD = "a b#c \"d\" $e 'f' 中文"
 VARIABLES = {
     "AWKWARD": AWKWARD,
+    "UID": "1234",  # as in `-e UID=$(id -u)`; bash's own, which nobody may set
     # As Kubernetes gives to every container, for each of its services.
     **{f"SERVICE_{number}_SERVICE_HOST": "10.0.0.1" for number in range(300)},
 }
@@ -72,7 +73,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def test_variables_arrive_whole_in_both_kinds_of_sessions(box: Box) -> None:
-    """Traps 3, 4, 54: neither cut at a hash nor too many."""
+    """Traps 3, 4, 54: neither cut at a hash nor too many, and bash complains about none."""
     command = 'printf "%s\\n" "$AWKWARD"; env | grep -c _SERVICE_HOST='
     expected = f"{AWKWARD}\n300\n"
     assert box.over_ssh(command).text == expected
