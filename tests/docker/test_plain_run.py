@@ -87,6 +87,27 @@ def test_passwords_are_made_and_said_once(run: Run) -> None:
     assert container.logs().decode().count("shown this once") == 2
 
 
+@pytest.mark.parametrize("file", ["/run/secrets/desktop-pasword", "/etc"])
+def test_a_secrets_file_that_is_not_there_ends_the_start(
+    engine: Engine, image: str, file: str
+) -> None:
+    """Not there, or the folder that Docker makes of what was not there on the host."""
+    named = {"DESKTOP_PASSWORD_FILE": file}
+    container = engine.client.containers.run(image, detach=True, environment=named)
+    try:
+        assert container.wait(timeout=SECONDS)["StatusCode"] == 1
+        log = container.logs().decode()
+        assert f"DESKTOP_PASSWORD_FILE names {file}, which is no file" in log
+        assert "shown this once" not in log
+    finally:
+        container.remove(force=True, v=True)
+
+
+def test_a_secrets_file_may_be_empty(run: Run) -> None:
+    log = run(DESKTOP_PASSWORD_FILE="/dev/null", TLS_KEY_FILE="").logs().decode()
+    assert "desktop password, shown this once" in log
+
+
 @pytest.mark.parametrize("password", ["1234", "x" * 256, "密码 \"quoted\" \\ $HOME 'é' 😀: %s"])
 def test_passwords_of_any_length_and_alphabet_open_it(run: Run, password: str) -> None:
     container = run(VNC_PASSWORD=password)
