@@ -15,6 +15,7 @@ from imagekit.commands.options import engine_option, profile_argument, set_optio
 from imagekit.container import check_gpus, generate_secrets, of_plan
 from imagekit.engine import endpoint
 from imagekit.errors import InputError, Message, WorkFailedError
+from imagekit.events import Notice
 from imagekit.plan.resolve import resolve
 
 _PUBLIC_KEY = ("ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-")
@@ -63,21 +64,22 @@ def command(
 
     people.check_name(name)
     engine = connect(address)
-    reference = names.tags(plan)[1]
-    image = images.find(engine, reference)
-    if image is None:
+    person, secrets = people.find(engine, name), None
+    image = images.find(engine, names.tags(plan)[1])
+    if person is not None:
+        with progress.show(style, name) as on_event:
+            if keys or gpus:
+                on_event(Notice(f"{name} has a container; --key and --gpus count for a new one"))
+            person = resume(engine, person, image, on_event)
+    elif image is not None:
+        secrets = replace(of_plan(generate_secrets(keys), plan), **certificate)
+        request = Request(name, plan, image, secrets, gpus)
+        with progress.show(style, name) as on_event:
+            person = start(engine, request, place, on_event)
+    else:
         settings = [part for override in overrides for part in ("--set", override)]
         hint = shlex.join(["imagekit", "build", profile_, *settings])
         raise WorkFailedError(Message(plan.profile, "not built yet", hint))
-    with progress.show(style, name) as on_event:
-        person = people.find(engine, name)
-        if person is not None:
-            secrets = None
-            person = resume(engine, person, image, on_event)
-        else:
-            secrets = replace(of_plan(generate_secrets(keys), plan), **certificate)
-            request = Request(name, plan, image, secrets, gpus)
-            person = start(engine, request, place, on_event)
     for line in card(person).lines(secrets):
         click.echo(line)
 

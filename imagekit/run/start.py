@@ -104,19 +104,18 @@ def _undo(engine: Engine, container: Any, name: str, on_event: Emit) -> None:
         on_event(Notice(f"{name}: the container could not be removed: {error}"))
 
 
-def resume(engine: Engine, person: Person, image: ImageFacts, on_event: Emit) -> Person:
+def resume(engine: Engine, person: Person, image: ImageFacts | None, on_event: Emit) -> Person:
     """Have the container that a person has running and ready.
 
-    It stays the container it is, even when the profile's image is another by now; an
-    event says so.
+    It stays the container it is, even when the profile's image (None when it is not built)
+    is another by now; an event says so.
     """
-    if person.image != image.id:
-        on_event(
-            Notice(
-                f"{person.name}'s container is of another image than the profile's; "
-                f"`imagekit rm {person.name}` and run again gives the new one, home kept"
-            )
-        )
+    another = f"{person.name}'s container is of another image than the profile's"
+    if image is None:
+        on_event(Notice(f"{another}, which is not built yet"))
+    elif person.image != image.id:
+        way = f"`imagekit rm {person.name}` and run again gives the new one, home kept"
+        on_event(Notice(f"{another}; {way}"))
     with in_words(engine.where):
         container = engine.client.containers.get(person.container)
         if person.state != "running":

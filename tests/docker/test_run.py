@@ -107,6 +107,17 @@ def test_a_stopped_container_is_started(engine: Engine, cli: Cli, card: dict[str
     assert engine.client.containers.get(CONTAINER).status == "running"
 
 
+def test_a_stopped_container_is_started_when_its_profile_is_another_by_now(
+    engine: Engine, cli: Cli, card: dict[str, Any], key: Path
+) -> None:
+    engine.client.containers.get(CONTAINER).kill()
+    changed = ("--set", "description=never built")
+    again = cli("run", PROFILE, "--name", PERSON, "--key", f"{key}.pub", *changed)
+    assert engine.client.containers.get(CONTAINER).status == "running"
+    assert "--key and --gpus count for a new one" in again.stderr
+    assert "which is not built yet" in again.stderr
+
+
 def test_home_and_host_key_outlive_the_container(
     engine: Engine, cli: Cli, card: dict[str, Any], key: Path
 ) -> None:

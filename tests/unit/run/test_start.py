@@ -246,6 +246,18 @@ def test_whoever_has_a_container_keeps_it(
     assert texts[1:] == ([] if state == "running" else ["was exited; starting it"])
 
 
+def test_a_container_is_resumed_before_the_profile_s_image_is_built(
+    begin: Begin, client: Docker, engine: Any
+) -> None:
+    person, _ = begin()
+    client.health = [0]
+    events: list[Event] = []
+    assert start.resume(engine, person, None, events.append).state == "running"
+    assert [event.text for event in events if isinstance(event, Notice)] == [
+        "zhang_san's container is of another image than the profile's, which is not built yet"
+    ]
+
+
 def test_removing_keeps_the_home_unless_it_is_purged(
     begin: Begin, client: Docker, engine: Any
 ) -> None:
