@@ -101,11 +101,17 @@ def find(engine: Engine, name: str) -> Person | None:
 
 
 def everyone(engine: Engine, name: str = "") -> tuple[Person, ...]:
-    """All people's containers, sorted by name; with ``name`` only that person's."""
+    """All people's containers, sorted by name; with ``name`` only that person's.
+
+    A container of an image that was committed from one has its label, too, but not its name.
+    """
     label = f"{PERSON_LABEL}={name}" if name else PERSON_LABEL
     with in_words(engine.where):
-        found = engine.client.containers.list(all=True, filters={"label": label})
-    return tuple(sorted((_person(item.attrs) for item in found), key=lambda person: person.name))
+        found = engine.client.containers.list(
+            all=True, filters={"label": label}, ignore_removed=True
+        )
+    own = [item for item in found if item.name == container_name(item.labels[PERSON_LABEL])]
+    return tuple(sorted((_person(item.attrs) for item in own), key=lambda person: person.name))
 
 
 def must_find(engine: Engine, name: str) -> Person:
@@ -144,12 +150,26 @@ def remove(engine: Engine, person: Person, *, purge: bool) -> tuple[str, ...]:
     return kept
 
 
-def remove_volume(engine: Engine, name: str) -> None:
-    """Remove a volume; one that is not there is as good as removed."""
+def remove_volumes(engine: Engine, name: str) -> tuple[str, ...]:
+    """Remove what is left of somebody without a container: home, host keys, passwords.
+
+    Returns:
+        The volumes that were there.
+    """
+    of = volumes(name)
+    with in_words(engine.where):
+        return tuple(
+            volume for volume in (of.home, of.state, of.secrets) if remove_volume(engine, volume)
+        )
+
+
+def remove_volume(engine: Engine, name: str) -> bool:
+    """Remove a volume; whether it was there."""
     try:
         engine.client.volumes.get(name).remove()
     except docker.errors.NotFound:
-        return
+        return False
+    return True
 
 
 def read_secrets(engine: Engine, person: Person) -> Secrets:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from imagekit.engine.connection import Engine
+from imagekit.run import person as people
 from tests.docker.support import PROFILE, Cli
 
 PERSON = "ik-test"
@@ -116,6 +117,33 @@ def test_a_stopped_container_is_started_when_its_profile_is_another_by_now(
     assert engine.client.containers.get(CONTAINER).status == "running"
     assert "--key and --gpus count for a new one" in again.stderr
     assert "which is not built yet" in again.stderr
+
+
+def test_a_container_of_a_committed_image_is_nobodys(
+    engine: Engine, cli: Cli, card: dict[str, Any]
+) -> None:
+    own = engine.client.containers.get(CONTAINER)
+    copy = own.commit("ik-backup")
+    backup = engine.client.containers.run(copy.id, ["sleep", "infinity"], detach=True)
+    try:
+        assert people.PERSON_LABEL in backup.labels
+        (person,) = people.everyone(engine, PERSON)
+        assert person.container == own.id
+    finally:
+        backup.remove(force=True, v=True)
+        engine.client.images.remove(copy.id, force=True)
+
+
+def test_a_home_that_stayed_can_be_purged_later(engine: Engine, cli: Cli, image: str) -> None:
+    person = f"{PERSON}-gone"
+    cli("run", PROFILE, "--name", person)
+    cli("rm", person)
+    kept = {f"imagekit-{person}-home", f"imagekit-{person}-state"}
+    assert kept <= {volume.name for volume in engine.client.volumes.list()}
+    purged = cli("rm", person, "--purge", "--yes", person)
+    assert "had no container; removed for good" in purged.stdout
+    assert not kept & {volume.name for volume in engine.client.volumes.list()}
+    assert cli("rm", person, "--purge", "--yes", person, check=False).returncode == 1
 
 
 def test_home_and_host_key_outlive_the_container(

@@ -35,8 +35,15 @@ class Container:
         self.archives: dict[str, bytes] = {}
 
     @property
+    def name(self) -> str:
+        return str(self.arguments["name"])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {**self.arguments["labels"], names.RESOLVED_LABEL: self.plan.to_json()}
+
+    @property
     def attrs(self) -> dict[str, Any]:
-        labels = {**self.arguments["labels"], names.RESOLVED_LABEL: self.plan.to_json()}
         bindings = {
             port: [{"HostIp": ip, "HostPort": str(number)}]
             for port, (ip, number) in self.arguments["ports"].items()
@@ -45,7 +52,7 @@ class Container:
             "Id": "id",
             "Image": "sha256:image",
             "State": {"Status": self.status},
-            "Config": {"Labels": labels},
+            "Config": {"Labels": self.labels},
             "HostConfig": {"PortBindings": bindings},
         }
 
@@ -83,6 +90,7 @@ class Docker:
         self.plan = plan
         self.containers_there: list[Container] = []
         self.volumes_gone: list[str] = []
+        self.volumes_missing: set[str] = set()
         self.start_errors: list[str] = []
         self.status_after_start = ""
         self.health = [1, 0]
@@ -97,7 +105,14 @@ class Docker:
         self.containers_there.append(Container(self, arguments, self.plan))
         return self.containers_there[-1]
 
-    def list(self, *, all: bool, filters: dict[str, str]) -> list[Container]:  # noqa: ARG002
+    def list(
+        self,
+        *,
+        all: bool,  # noqa: ARG002
+        filters: dict[str, str],
+        ignore_removed: bool,
+    ) -> list[Container]:
+        assert ignore_removed  # by somebody else, between the list and a look at each
         key, _, value = filters["label"].partition("=")
         return [
             container
@@ -106,7 +121,7 @@ class Docker:
         ]
 
     def volume(self, name: str) -> Any:
-        if name.endswith("-none"):
+        if name in self.volumes_missing:
             raise docker.errors.NotFound("no such volume")
         return SimpleNamespace(remove=lambda: self.volumes_gone.append(name))
 
@@ -271,8 +286,32 @@ def test_removing_keeps_the_home_unless_it_is_purged(
     assert {*kept} < {*client.volumes_gone}
 
 
-def test_a_volume_that_is_not_there_is_as_good_as_removed(engine: Any) -> None:
-    people.remove_volume(engine, "imagekit-none")
+def test_a_volume_that_is_not_there_is_as_good_as_removed(
+    begin: Begin, client: Docker, engine: Any
+) -> None:
+    person, _ = begin()
+    client.volumes_missing = {"imagekit-zhang_san-state"}
+    people.remove(engine, person, purge=True)
+    assert client.volumes_gone == ["imagekit-zhang_san-home", "imagekit-zhang_san-secrets"]
+
+
+def test_a_home_without_a_container_can_be_removed(client: Docker, engine: Any) -> None:
+    client.volumes_missing = {"imagekit-li-secrets"}
+    assert people.remove_volumes(engine, "li") == ("imagekit-li-home", "imagekit-li-state")
+    client.volumes_missing |= {*client.volumes_gone}
+    assert people.remove_volumes(engine, "li") == ()
+
+
+def test_a_container_of_a_committed_image_is_nobodys(
+    begin: Begin, client: Docker, engine: Any
+) -> None:
+    """`docker commit` copies the labels of a container into the image."""
+    begin()
+    copy = {**client.containers_there[0].arguments, "name": "backup"}
+    client.containers_there.append(Container(client, copy, client.plan))
+    assert len(people.everyone(engine)) == 1
+    client.containers_there.pop(0)
+    assert people.find(engine, "zhang_san") is None
 
 
 def test_who_has_no_container_is_told_who_has(begin: Begin, engine: Any) -> None:
