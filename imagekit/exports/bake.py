@@ -51,7 +51,7 @@ def targets(decisions: Iterable[Decision], site: Site) -> tuple[Target, ...]:
     """A target for each plan.
 
     Raises:
-        InputError: two profiles would have targets of one name.
+        InputError: two profiles have one name, or would have targets of one name.
     """
     found: dict[str, Target] = {}
     for decision in decisions:
@@ -60,6 +60,9 @@ def targets(decisions: Iterable[Decision], site: Site) -> tuple[Target, ...]:
         if other.profile != target.profile:
             what = f"a target cannot be told from that of {other.profile}: {target.name}"
             raise InputError(Message(target.profile, what, "export them into two folders"))
+        if other != target:
+            what = f"two different profiles are called {target.profile}"
+            raise InputError(Message("", what, "give one of them another name"))
     return tuple(found.values())
 
 

@@ -74,6 +74,21 @@ def test_two_profiles_of_one_target_are_refused(place: Path, write: Write, run_c
     assert not (place / "out").exists()
 
 
+def test_two_different_profiles_of_one_name_are_refused(
+    place: Path, write: Write, run_cli: RunCli
+) -> None:
+    write("profile: 1\n", "a/x.yaml")
+    write("profile: 1\nuser: {name: zhang}\n", "b/x.yaml")
+    ended = run_cli("export", "bake", "a/x.yaml", "b/x.yaml", "-o", "out")
+    assert ended.code == 2
+    assert ended.err == (
+        "two different profiles are called x\n  hint: give one of them another name\n"
+    )
+    assert not (place / "out").exists()
+    write("profile: 1\n", "c/x.yaml")
+    assert list(bake(run_cli, "a/x.yaml", "c/x.yaml")["target"]) == ["x"]
+
+
 def test_a_folder_with_other_files_is_left_alone(
     place: Path, write: Write, run_cli: RunCli
 ) -> None:
