@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import requests
 import urllib3.exceptions
 from requests.utils import should_bypass_proxies
 
-from imagekit import atomic
+from imagekit import atomic, home
 from imagekit.engine.faults import shorten
 from imagekit.errors import Message, NetworkError
 from imagekit.events import Emit, StepFinished, StepProgress, StepStarted
@@ -58,7 +57,7 @@ def kept(url: str, sha256: str, site: Site, on_event: Emit) -> Path:
         NetworkError: it cannot be had, or is another.
         OSError: it cannot be written.
     """
-    file = _cache() / sha256
+    file = home.cache() / "archives" / sha256
     if file.is_file():
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -73,12 +72,6 @@ def kept(url: str, sha256: str, site: Site, on_event: Emit) -> Path:
         raise
     on_event(StepFinished(step, 0.0, cached=False, error=""))
     return file
-
-
-def _cache() -> Path:
-    """The user's folder of fetched files (XDG Base Directory Specification)."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "imagekit" / "archives"
 
 
 def _fetch(url: str, site: Site, target: IO[bytes], on_event: Emit) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
-from imagekit import assets
+from imagekit import assets, home
 from imagekit.document import printable, quote
 from imagekit.errors import InputError, Message
 from imagekit.validation import suggestion
@@ -28,8 +27,7 @@ def is_name(text: str) -> bool:
 
 def folders() -> tuple[Path, ...]:
     """Where profiles are looked for, first match first: here, the user's own, the shipped ones."""
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return (Path("profiles"), config / "imagekit" / "profiles", assets.folder("profiles"))
+    return (Path("profiles"), home.config() / "profiles", assets.folder("profiles"))
 
 
 def names() -> tuple[str, ...]:

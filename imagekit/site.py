@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from imagekit import document, pem, validation
+from imagekit import document, home, pem, validation
 from imagekit.catalogue import Mirror, os_releases, table
 from imagekit.document import Entry, Mapping, Mark, Problem, Scalar, quote
 from imagekit.errors import InputError
@@ -177,10 +176,9 @@ def load(path: str = "") -> Site:
 
 
 def _find() -> Path | None:
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     candidates = (
         Path("site.yaml"),
-        config / "imagekit" / "site.yaml",
+        home.config() / "site.yaml",
         Path("/etc/imagekit/site.yaml"),
     )
     return next((file for file in candidates if file.is_file()), None)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagekit import home
 from imagekit.errors import EngineError, Message
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
@@ -67,7 +68,7 @@ def resolve(asked: str = "", env: Mapping[str, str] = os.environ) -> Endpoint:
     """
     if "://" in asked:
         return Endpoint(asked, "as asked for", _tls_of_env(env, asked))
-    folder = Path(env.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    folder = Path(env.get("DOCKER_CONFIG") or home.folder() / ".docker")
     if asked not in {"", _DEFAULT}:
         return _of_context(folder, asked)
     if host := env.get("DOCKER_HOST"):
@@ -85,7 +86,7 @@ def _tls_of_env(env: Mapping[str, str], url: str) -> Tls | None:
     verify = bool(env.get("DOCKER_TLS_VERIFY"))
     if not (verify or env.get("DOCKER_TLS") or env.get("DOCKER_CERT_PATH")):
         return Tls(verify=True) if url.startswith("https://") else None
-    certs = env.get("DOCKER_CERT_PATH") or env.get("DOCKER_CONFIG") or Path.home() / ".docker"
+    certs = env.get("DOCKER_CERT_PATH") or env.get("DOCKER_CONFIG") or home.folder() / ".docker"
     return _tls_of_folder(Path(certs), verify=verify)
 
 
