@@ -101,7 +101,8 @@ def decide(profile: Profile) -> Decision:
     )
     size = len(plan.to_json().replace("\\", "\\\\").replace('"', '\\"'))
     if size > _MAX_PLAN_BYTES:
-        what = f"packages and env are too long together: {size} bytes of {_MAX_PLAN_BYTES}"
+        long = "packages, env, labels and file names"
+        what = f"{long} are too long together: {size} bytes of {_MAX_PLAN_BYTES}"
         raise refusal([Problem(profile.where(), what, "put long values into files")])
     return Decision(plan, reasons(profile, plan, stack), named)
 

@@ -375,3 +375,10 @@ def test_everything_is_said_at_once_whoever_found_it(refused: Refused) -> None:
 def test_the_same_profile_gives_the_same_plan(write: Write) -> None:
     name = write("profile: 1\ndesktop: true\nenv: {A: b}")
     assert resolve(profile.load(name)) == resolve(profile.load(name))
+
+
+def test_labels_can_be_too_long_for_the_plan_too(refused: Refused) -> None:
+    labels = ", ".join(f"org.example.x{number}: {'y' * 900}" for number in range(80))
+    (message,) = refused(f"labels: {{{labels}}}")
+    assert "packages, env, labels and file names are too long together: " in message
+    assert message.endswith(" of 60000\n  hint: put long values into files")
