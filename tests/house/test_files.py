@@ -78,6 +78,33 @@ def test_no_file_names_a_registry_that_this_machine_uses(root: Path, listed: lis
     assert naming == []
 
 
+def test_every_page_of_the_docs_can_be_reached_from_the_readme(
+    root: Path, listed: list[str]
+) -> None:
+    reached, new = set(), {root / "README.md"}
+    while new:
+        page = new.pop()
+        reached.add(page)
+        linked = re.findall(r"\]\(([^)#:]+\.md)(?:#[^)]*)?\)", page.read_text("utf-8"))
+        new |= {(page.parent / link).resolve() for link in linked} - reached
+    pages = {root / name for name in listed if re.fullmatch(r"docs/.*\.md", name)}
+    assert sorted(str(page.relative_to(root)) for page in pages - reached) == []
+
+
+def test_a_python_that_is_too_old_is_refused_in_plain_words(root: Path, tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    command = [root / ".ci" / "venv", old, "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        f"venv: imagekit needs Python 3.10 or later, and {old} is not\n"
+        "  hint: name one, for instance: make demo PYTHON=python3.11\n"
+    )
+    assert not (tmp_path / ".venv").exists()
+
+
 def test_no_file_is_larger_than_it_should_be(root: Path, listed: list[str]) -> None:
     large = [name for name in listed if (root / name).stat().st_size > 1_000_000]
     assert large == []
