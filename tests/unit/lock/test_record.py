@@ -85,6 +85,12 @@ def test_only_the_environment_s_distributions_are_locked(plan: Plan, lock: Lock)
     assert record.assemble(bare, BASE, whole, BELOW, KNOWN).python == ()
 
 
+def test_what_a_distribution_carries_inside_it_is_part_of_it(plan: Plan, lock: Lock) -> None:
+    carried = replace(NUMPY, folder=f"{SITE}/setuptools/_vendor")
+    whole = replace(WHOLE, dists=(NUMPY, carried))
+    assert record.assemble(plan, BASE, whole, BELOW, KNOWN).python == lock.python
+
+
 def test_answers_are_read(plan: Plan) -> None:
     known = checksums.parse(
         {"listed": f"tini 1:0.19 amd64 {ONE}\n", "cached": "", "pylock.toml": PYLOCK}
