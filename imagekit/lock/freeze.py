@@ -129,9 +129,10 @@ def _said(row: Row) -> tuple[str, str]:
 
 def _base(engine: Engine, plan: Plan, locked: LockedBase, site: Site, on_event: Emit) -> Base:
     """The base with the locked layers: what is here, or from its registry by its digest."""
-    here = images.find(engine, plan.os.image)
-    if here and here.layers == locked.layers:
-        return Base(plan.os.image, here.id)
+    for reference in bases.known_as(plan.os, site):
+        here = images.find(engine, reference)
+        if here and here.layers == locked.layers:
+            return Base(reference, here.id)
     pinned = f"{_repository(plan.os.image)}@{locked.digest}" if locked.digest else plan.os.image
     system = replace(plan.os, image=pinned)
     base = bases.obtain(engine, system, site, fresh=False, on_event=on_event)
