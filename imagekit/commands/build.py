@@ -166,6 +166,8 @@ def command(
     file = metadata.check_path(metadata_file) if metadata_file else None
     step = _step(before) if before else None
     wanted = _decide(profiles, overrides)
+    if lock:
+        _demand_writable(wanted)
     settings = [part for override in overrides for part in ("--set", override)]
     for option, value in (("--site", site), ("--engine", address), ("--platform", platform)):
         settings += [option, value] if value else []
@@ -232,6 +234,18 @@ def _locks(wanted: Sequence[_Wanted]) -> dict[str, Lock]:
     if problems:
         raise InputError(problems)
     return locks
+
+
+def _demand_writable(wanted: Sequence[_Wanted]) -> None:
+    """Raise before the work when a lock could not be written in the end."""
+    hint = "--lock writes a file beside the profile"
+    problems = [
+        Message(str(one.lock), what, hint)
+        for one in wanted
+        if (what := metadata.unwritable(one.lock.absolute()))
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def _build(wanted: Sequence[_Wanted], how: _How, then: _Then) -> None:

@@ -298,6 +298,27 @@ def test_what_was_built_is_described(run_cli: RunCli, write: Write, calls: Calls
     assert Path("a.cdx.json").read_text("utf-8") == Path("b.provenance.json").read_text("utf-8")
 
 
+@pytest.mark.usefixtures("described")
+def test_what_was_built_is_said_where_it_cannot_be_described(
+    run_cli: RunCli, write: Write, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_image(*_: object, **__: object) -> records.Records:
+        Path("m.json").mkdir()  # since it was checked
+        return records.Records("{}", "{}")
+
+    monkeypatch.setattr(records, "of_image", of_image)
+    write("profile: 1", "a.yaml")
+    ended = run_cli("build", "a.yaml", "--metadata-file", "m.json")
+    assert (ended.code, ended.out) == (1, "sha256:1 imagekit/a:latest\n")
+    # The records are there and stay.
+    place = Path.cwd()
+    assert told(ended.err)[-3:] == [
+        f"wrote {place}/a.cdx.json",
+        f"wrote {place}/a.provenance.json",
+        f"{place}/m.json: cannot be written: Is a directory",
+    ]
+
+
 def test_nothing_is_described_unless_all_is_there(
     run_cli: RunCli, write: Write, calls: Calls
 ) -> None:
@@ -341,6 +362,20 @@ def test_a_lock_is_written_beside_the_profile_and_holds_the_next_build(
     stale = run_cli("build", "lab/a.yaml", "--frozen")
     assert (stale.code, len(calls)) == (2, 2)
     assert "changed: apt" in stale.err
+
+
+def test_locks_that_cannot_be_written_are_said_before_anything_is_built(
+    run_cli: RunCli, write: Write, recorder: Any
+) -> None:
+    for name in "ab":
+        write("profile: 1", f"{name}.yaml")
+        Path(f"{name}.lock").mkdir()
+    ended = run_cli("build", "a.yaml", "b.yaml", "--lock")
+    assert (ended.code, ended.out, recorder.callers) == (2, "", 0)
+    assert ended.err == (
+        "a.lock: is a folder\n  hint: --lock writes a file beside the profile\n"
+        "b.lock: is a folder\n  hint: --lock writes a file beside the profile\n"
+    )
 
 
 def test_pushed_names_go_to_stdout_even_when_another_failed(
