@@ -12,6 +12,7 @@ import docker
 import docker.utils
 from docker.tls import TLSConfig
 
+from imagekit.engine import logins
 from imagekit.engine.endpoint import Endpoint, Tls, resolve
 from imagekit.engine.faults import in_words
 from imagekit.errors import EngineError, Message
@@ -201,9 +202,16 @@ def _store(info: dict[str, Any]) -> str:
 
 
 def _client(endpoint: Endpoint, version: str) -> docker.DockerClient:
-    client = docker.DockerClient(
-        base_url=endpoint.url, version=version, timeout=_TIMEOUT, tls=_tls(endpoint)
-    )
+    try:
+        client = docker.DockerClient(
+            base_url=endpoint.url, version=version, timeout=_TIMEOUT, tls=_tls(endpoint)
+        )
+    except logins.DAMAGED as error:
+        # Every client reads docker's configuration, whether it will log in or not.
+        if damage := logins.damage():
+            hint = "mend it, or move it away"
+            raise EngineError(Message("docker's configuration", damage, hint)) from error
+        raise
     tls = endpoint.tls
     if tls is not None and (tls.ca is not None or not tls.verify):
         # requests prefers REQUESTS_CA_BUNDLE to what the session says (psf/requests

@@ -113,6 +113,26 @@ def test_wrong_address() -> None:
         connect("gopher://engine.test")
 
 
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ('{"auths": {"r.test": {"auth": "Zm9v"}}}', ": the login for r.test is damaged"),
+        ('{"proxies": null}', ": proxies is no JSON object"),
+        ("[]", " holds no JSON object"),
+    ],
+)
+def test_a_damaged_configuration_of_docker_is_named(
+    fake: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, what: str
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    (tmp_path / "config.json").write_text(written)
+    with pytest.raises(EngineError) as failed:
+        fake.connect()
+    assert str(failed.value) == (
+        f"docker's configuration: {tmp_path}/config.json{what}\n  hint: mend it, or move it away"
+    )
+
+
 def test_package_imports_nothing_slow() -> None:
     code = "import sys, imagekit.engine; sys.exit('docker' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
