@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from contextlib import ExitStack, closing
@@ -19,6 +20,10 @@ from imagekit.errors import EngineError, Message
 
 OLDEST_API = (1, 41)
 """Docker Engine 20.10: the Dockerfiles are written in the dialect of its BuildKit."""
+
+# What goes wrong with ssh is raised, and said in our words. paramiko's thread logs it with a
+# traceback as well, which Python prints to stderr when nobody listens (``logging.lastResort``).
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _TIMEOUT = 60  # seconds for one short request; builds and pulls have their own idle limit
 
