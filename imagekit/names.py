@@ -43,6 +43,15 @@ def check_reference(text: str) -> str:
     return text
 
 
+def split(reference: str) -> tuple[str, str, str]:
+    """Repository, tag and digest of a reference; the last two are empty where it has none."""
+    name, _, digest = reference.partition("@")
+    repository, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:  # a registry's port
+        return name, "", digest
+    return repository, tag, digest
+
+
 def tags(plan: Plan) -> tuple[str, str]:
     """The names that every image gets: one that moves, one that stays with the plan."""
     repository = f"{REPOSITORY}/{plan.profile}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from imagekit import bases, contents
+from imagekit import bases, contents, names
 from imagekit.bases import Base
 from imagekit.build import Frozen
 from imagekit.contents import Contents
@@ -133,7 +133,8 @@ def _base(engine: Engine, plan: Plan, locked: LockedBase, site: Site, on_event: 
         here = images.find(engine, reference)
         if here and here.layers == locked.layers:
             return Base(reference, here.id)
-    pinned = f"{_repository(plan.os.image)}@{locked.digest}" if locked.digest else plan.os.image
+    repository, _, _ = names.split(plan.os.image)
+    pinned = f"{repository}@{locked.digest}" if locked.digest else plan.os.image
     system = replace(plan.os, image=pinned)
     base = bases.obtain(engine, system, site, fresh=False, on_event=on_event)
     if images.demand(engine, base.reference).layers != locked.layers:
@@ -141,12 +142,6 @@ def _base(engine: Engine, plan: Plan, locked: LockedBase, site: Site, on_event: 
         hint = "docker load that one, or lock what there is now: imagekit build --lock"
         raise WorkFailedError(Message(f"{plan.profile}: base", what, hint))
     return base
-
-
-def _repository(image: str) -> str:
-    """An image's name without its tag."""
-    name, _, tag = image.rpartition(":")
-    return name if name and "/" not in tag else image
 
 
 def _deb(row: Row) -> str:

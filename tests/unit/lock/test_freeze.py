@@ -167,7 +167,13 @@ def test_a_base_that_is_another_one_is_refused(engine: Engine, plan: Plan, lock:
 
 @pytest.mark.parametrize(
     ("image", "repository"),
-    [("debian:12-slim", "debian"), ("host:5000/a/b", "host:5000/a/b"), ("debian", "debian")],
+    [
+        ("debian:12-slim", "debian"),
+        ("host:5000/a/b", "host:5000/a/b"),
+        ("debian", "debian"),
+        (f"nvidia/cuda@sha256:{THREE}", "nvidia/cuda"),
+        (f"nvidia/cuda:12.2.2-base@sha256:{THREE}", "nvidia/cuda"),
+    ],
 )
 def test_a_repository_is_a_name_without_its_tag(
     engine: Engine, plan: Plan, lock: Lock, image: str, repository: str

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from imagekit.bases import Base
 from imagekit.contents import Deb, Dist
+from imagekit.engine import images
+from imagekit.engine.images import ImageFacts
 from imagekit.errors import WorkFailedError
 from imagekit.lock import checksums, record
 from imagekit.lock.checksums import Checksums
-from imagekit.lock.model import Lock, Row
+from imagekit.lock.model import Lock, LockedBase, Row
 from imagekit.plan.model import Cuda, Plan
 from tests.unit.lock.conftest import BASE, DPKG, KNOWN, NUMPY, ONE, SITE, THREE, TINI, TWO, WHOLE
 
@@ -89,6 +93,31 @@ def test_what_a_distribution_carries_inside_it_is_part_of_it(plan: Plan, lock: L
     carried = replace(NUMPY, folder=f"{SITE}/setuptools/_vendor")
     whole = replace(WHOLE, dists=(NUMPY, carried))
     assert record.assemble(plan, BASE, whole, BELOW, KNOWN).python == lock.python
+
+
+@pytest.mark.parametrize(
+    ("reference", "digest"),
+    [
+        ("debian:12-slim", "sha256:22"),
+        ("m.test/hub/library/debian:12-slim", "sha256:11"),
+        ("debian@sha256:33", "sha256:33"),
+        ("else.test/debian:12", "sha256:11"),
+        ("imagekit/base:debian12", ""),
+    ],
+)
+def test_the_base_s_digest_is_that_of_its_own_repository(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, reference: str, digest: str
+) -> None:
+    known = (
+        "m.test/hub/library/debian@sha256:11",
+        "debian@sha256:33",
+        "debian@sha256:22",
+    )
+    facts = ImageFacts("sha256:id", {}, 1, "", (), "linux", "amd64", known, ("sha256:layer",))
+    monkeypatch.setattr(images, "demand", lambda *_: facts)
+    engine: Any = object()
+    locked = record.locked_base(engine, plan, Base(reference, "sha256:id"))
+    assert locked == LockedBase(plan.os.image, digest, ("sha256:layer",))
 
 
 def test_answers_are_read(plan: Plan) -> None:
