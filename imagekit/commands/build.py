@@ -273,7 +273,9 @@ def _build(wanted: Sequence[_Wanted], how: _How, then: _Then) -> None:
             finish.Wanted(then.targets, then.file, how.locks, version("imagekit-lab")),
             partial(progress.show, how.style),
         )
-    asked = [outcome.Asked(one.profile, (one.argument, *how.settings)) for one in wanted]
+    asked = [
+        outcome.Asked(one.profile, (one.argument, *how.settings), how.address) for one in wanted
+    ]
     outcome.tell(asked, outcomes, finished)
 
 
@@ -296,6 +298,7 @@ def _job(one: _Wanted, how: _How) -> Job:
 def _build_before(one: _Wanted, step: Place, how: _How) -> None:
     """Build the state before a step, and say how to look into it."""
     from imagekit.build import build_cut, cut  # noqa: PLC0415
+    from imagekit.commands import outcome  # noqa: PLC0415
     from imagekit.engine.connection import connect  # noqa: PLC0415
     from imagekit.engine.endpoint import resolve  # noqa: PLC0415
     from imagekit.proxies import check  # noqa: PLC0415
@@ -307,5 +310,5 @@ def _build_before(one: _Wanted, step: Place, how: _How) -> None:
         progress.show(how.style, one.profile.name) as on_event,
     ):
         image_id = build_cut(engine, part, replace(job, on_event=on_event))
-    click.echo(f"to look into it: docker run --rm -it --entrypoint bash {part.tag}", err=True)
+    click.echo(f"to look into it: {outcome.look_into(part.tag, how.address)}", err=True)
     click.echo(f"{image_id} {part.tag}")

@@ -10,18 +10,21 @@ from typing import Any, Protocol
 
 import pytest
 
-from imagekit import bases, build, records, room, several
+from imagekit import bases, build, profile, records, room, several
 from imagekit.bases import Base
 from imagekit.build import Built, Cut, Frozen, Job, Options
 from imagekit.commands import finish
-from imagekit.engine import connection, images
+from imagekit.engine import connection, endpoint, images
+from imagekit.engine.endpoint import Endpoint
 from imagekit.engine.failures import BuildFailedError
 from imagekit.engine.trace import FailedStep, StepRun
 from imagekit.errors import EngineError, Message, NetworkError, WorkFailedError
 from imagekit.events import Notice
+from imagekit.lock import file as lock_file
 from imagekit.lock import freeze, record
 from imagekit.lock.model import Lock, LockedBase, Row, plan_keys
 from imagekit.plan.model import Plan
+from imagekit.plan.resolve import resolve
 from imagekit.push import Pushed
 from imagekit.site import Site
 
@@ -232,6 +235,52 @@ def test_a_failed_step_is_shown_with_its_log_its_line_and_a_way_in(
         "    imagekit build bad.yaml --set user.name=zhang --before 'image 3/9'",
         "    docker run --rm -it --entrypoint bash imagekit/bad:before-image-3",
     ]
+
+
+ENGINES = [
+    ("ssh://me@server", "docker --host ssh://me@server run"),
+    ("gpu", "docker --context gpu run"),
+    ("default", "docker --context default run"),
+]
+
+
+@pytest.mark.parametrize("asked", ENGINES)
+def test_the_way_in_is_that_of_the_engine_that_was_asked_for(
+    run_cli: RunCli,
+    write: Write,
+    calls: Calls,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: tuple[str, str],
+) -> None:
+    engine, run = asked
+    monkeypatch.setattr(endpoint, "resolve", lambda _asked: Endpoint("unix:///e", "here"))
+    monkeypatch.setattr(build, "build_cut", lambda *_: "sha256:9")
+    write("profile: 1", "bad.yaml")
+    ended = run_cli("build", "bad.yaml", "--engine", engine)
+    assert told(ended.err)[-2:] == [
+        f"    imagekit build bad.yaml --engine {engine} --before 'image 3/9'",
+        f"    {run} --rm -it --entrypoint bash imagekit/bad:before-image-3",
+    ]
+    ended = run_cli("build", "bad.yaml", "--engine", engine, "--before", "image 2/6")
+    assert ended.err == (
+        f"to look into it: {run} --rm -it --entrypoint bash imagekit/bad:before-image-2\n"
+    )
+
+
+def test_a_frozen_build_that_failed_has_no_way_in(
+    run_cli: RunCli, write: Write, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was there before its step is what the lock says, and --before knows no lock."""
+    write("profile: 1", "bad.yaml")
+    plan = resolve(profile.load("bad.yaml"))
+    Path("bad.lock").write_text(lock_file.dump(lock_of(plan)))
+    frozen = Frozen(Base("locked", "sha256:3"), ())
+    monkeypatch.setattr(freeze, "freeze", lambda *_: frozen)
+    ended = run_cli("build", "bad.yaml", "--frozen")
+    assert (ended.code, ended.out) == (1, "")
+    assert told(ended.err)[-1] == (
+        "bad: [image 3/9] RUN apt_install no-such: ended with exit code 100"
+    )
 
 
 def test_a_hint_of_the_engines_own_comes_first(
