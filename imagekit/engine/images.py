@@ -147,10 +147,12 @@ def has_content(engine: Engine, repository: str, digest: str, image_id: str) -> 
     if digest in known.digests or engine.store == "containerd":
         return digest in known.digests
     ref = f"{repository}@{digest}"
-    before = find(engine, ref)
-    pulled = before or pull(engine, ref)
-    if before is None and pulled.id != image_id:
-        _remove_new(engine, ref, before)
+    there = find(engine, ref)
+    if there is not None:
+        return there.id == image_id
+    pulled = pull(engine, ref)
+    if pulled.id != image_id:
+        _remove_new(engine, ref, None)
     return pulled.id == image_id
 
 
