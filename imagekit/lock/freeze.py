@@ -90,9 +90,7 @@ def prove(engine: Engine, plan: Plan, image: str, lock: Lock) -> None:
     found = list(differences(plan, lock, contents.read(engine, image)))
     if found:
         more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-        raise WorkFailedError(
-            Message(f"{plan.profile}: frozen build", what) for what in (*found[:_SHOWN], *more)
-        )
+        raise WorkFailedError(Message("frozen build", what) for what in (*found[:_SHOWN], *more))
 
 
 def differences(plan: Plan, lock: Lock, whole: Contents) -> Iterator[str]:
@@ -140,7 +138,7 @@ def _base(engine: Engine, plan: Plan, locked: LockedBase, site: Site, on_event: 
     if images.demand(engine, base.reference).layers != locked.layers:
         what = f"{base.reference} is not the image that was locked"
         hint = "docker load that one, or lock what there is now: imagekit build --lock"
-        raise WorkFailedError(Message(f"{plan.profile}: base", what, hint))
+        raise WorkFailedError(Message("base", what, hint))
     return base
 
 

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 
 import pytest
 
-from imagekit import bases, build, profile, records, room, several
+from imagekit import bases, build, contents, profile, records, room, several
 from imagekit.bases import Base
 from imagekit.build import Built, Cut, Frozen, Job, Options
 from imagekit.commands import finish
+from imagekit.contents import Contents, Deb
 from imagekit.engine import connection, endpoint, images
 from imagekit.engine.endpoint import Endpoint
 from imagekit.engine.failures import BuildFailedError
@@ -281,6 +282,29 @@ def test_a_frozen_build_that_failed_has_no_way_in(
     assert told(ended.err)[-1] == (
         "bad: [image 3/9] RUN apt_install no-such: ended with exit code 100"
     )
+
+
+def test_what_is_not_as_it_is_locked_is_said_with_the_profile_once(
+    run_cli: RunCli, write: Write, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("profile: 1", "a.yaml")
+    lock = lock_of(resolve(profile.load("a.yaml")))
+    Path("a.lock").write_text(lock_file.dump(lock))
+    there = SimpleNamespace(id="sha256:2", layers=lock.base.layers)
+    monkeypatch.setattr(images, "find", lambda *_: there)
+    inside = Contents("debian", "12", (Deb("tini", "all", "0.20"),), (), ())
+    monkeypatch.setattr(contents, "read", lambda *_: inside)
+    ended = run_cli("build", "a.yaml", "--frozen")
+    assert told(ended.err) == [
+        "a: frozen build: apt tini: locked 0.19.0-1 amd64, the image has 0.20 all"
+    ]
+    there.layers = ("sha256:new",)
+    monkeypatch.setattr(images, "demand", lambda *_: there)
+    ended = run_cli("build", "a.yaml", "--frozen")
+    assert ended.err.splitlines()[-2:] == [
+        "a: base: b is not the image that was locked",
+        "  hint: docker load that one, or lock what there is now: imagekit build --lock",
+    ]
 
 
 def test_a_hint_of_the_engines_own_comes_first(
