@@ -20,7 +20,7 @@ from requests.utils import get_netrc_auth, should_bypass_proxies
 from imagekit import atomic, proxies
 from imagekit.engine.faults import shorten
 from imagekit.errors import Message, NetworkError
-from imagekit.events import Emit, StepFinished, StepProgress, StepStarted
+from imagekit.events import Emit, StepProgress, step
 from imagekit.site import Site
 
 _TIMEOUT = 60.0  # seconds for a connection, and without a byte
@@ -64,16 +64,9 @@ def kept(url: str, sha256: str, site: Site, on_event: Emit) -> Path:
     if file.is_file():
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
-    step = f"fetch {url}"
-    on_event(StepStarted(step, step))
-    try:
-        with atomic.written(file) as target:
-            _fetch(url, site, target, on_event)
-            _demand_checksum(url, target, sha256)
-    except (NetworkError, OSError) as error:
-        on_event(StepFinished(step, 0.0, cached=False, error=str(error)))
-        raise
-    on_event(StepFinished(step, 0.0, cached=False, error=""))
+    with step(f"fetch {url}", on_event), atomic.written(file) as target:
+        _fetch(url, site, target, on_event)
+        _demand_checksum(url, target, sha256)
     return file
 
 

@@ -88,6 +88,7 @@ def test_a_file_is_fetched_once_and_called_by_its_content(server: Server, tmp_pa
     assert file.read_bytes() == DATA
     assert [e for e in events if isinstance(e, StepProgress)][-1].current == len(DATA)
     assert isinstance(events[-1], StepFinished)
+    assert events[-1].seconds > 0
     assert fetch.kept(server.url, SHA, HERE, ignore) == file
     assert server.asked == [("/base.tar", "")]
 
@@ -118,8 +119,11 @@ def nothing_left(folder: Path) -> bool:
 
 
 def test_another_content_is_refused_and_not_kept(server: Server, tmp_path: Path) -> None:
+    events: list[Event] = []
     with pytest.raises(NetworkError) as refused:
-        fetch.kept(server.url, "0" * 64, HERE, ignore)
+        fetch.kept(server.url, "0" * 64, HERE, events.append)
+    assert isinstance(events[-1], StepFinished)
+    assert events[-1].error == str(refused.value)
     assert refused.value.messages[0].what == f"its sha256 is {SHA}, and not {'0' * 64}"
     assert nothing_left(tmp_path)
 
