@@ -11,6 +11,8 @@ from imagekit.plan.model import Plan
 REPOSITORY = "imagekit"
 BEFORE = "before-"
 """How tags of images begin that were built for a look into a failure."""
+ANSWERS = "imagekit-lock"
+"""Repository of images that hold the checksums of a lock until they are read."""
 
 SSH_PORT = 22
 WEB_PORT = 80
@@ -20,6 +22,9 @@ VNC_PORT = 5900
 LABEL_PREFIX = "dev.imagekit."
 PROFILE_LABEL = f"{LABEL_PREFIX}profile"
 PLAN_LABEL = f"{LABEL_PREFIX}plan"
+RUN_LABEL = f"{LABEL_PREFIX}run"
+"""Marks what belongs to one run of something that removes it in the end, so that nothing is
+left behind."""
 RESOLVED_LABEL = f"{LABEL_PREFIX}resolved"
 
 # https://github.com/distribution/reference/blob/main/reference.go, the grammar at its top;

@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
+from imagekit import proxies
 from imagekit.bases import Base
 from imagekit.contents import Deb, Dist
-from imagekit.engine import images
+from imagekit.engine import buildkit, images
 from imagekit.engine.images import ImageFacts
-from imagekit.errors import WorkFailedError
+from imagekit.errors import Message, WorkFailedError
+from imagekit.events import ignore
 from imagekit.lock import checksums, record
 from imagekit.lock.checksums import Checksums
 from imagekit.lock.model import Lock, LockedBase, Row
 from imagekit.plan.model import Cuda, Plan
+from imagekit.site import Site
 from tests.unit.lock.conftest import BASE, DPKG, KNOWN, NUMPY, ONE, SITE, THREE, TINI, TWO, WHOLE
 
 BELOW = frozenset({DPKG})
@@ -135,6 +138,29 @@ def test_answers_are_read(plan: Plan) -> None:
 
 def test_without_an_environment_there_is_no_answer_about_python() -> None:
     assert checksums.parse({"listed": "", "cached": ""}).dists == {}
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_questions_that_fail_leave_no_image(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """BuildKit names the image before all that follows is known to be well."""
+    asked: list[str] = []
+    removed: list[str] = []
+
+    def build(*_: object, tags: list[str], **__: object) -> None:
+        asked.extend(tags)
+        raise WorkFailedError(Message("index", "has nothing"))
+
+    monkeypatch.setattr(buildkit, "build", build)
+    monkeypatch.setattr(proxies, "network", lambda *_: "")
+    monkeypatch.setattr(images, "find", lambda *_: named or None)
+    monkeypatch.setattr(images, "remove", lambda _engine, ref: removed.append(ref))
+    engine: Any = object()
+    with pytest.raises(WorkFailedError, match="has nothing"):
+        checksums.ask(engine, plan, "x:1", WHOLE, Site(), on_event=ignore)
+    assert removed == (asked if named else [])
+    assert asked[0].startswith("imagekit-lock:")
 
 
 @pytest.mark.parametrize("tags", [(), ("cp311-cp311-linux_x86_64",)])
