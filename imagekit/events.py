@@ -1,7 +1,7 @@
 """What long work tells whoever watches it.
 
 The engine and the checks emit these values; ``imagekit.commands`` shows them. An
-``Emit`` is any callable that takes one event; it must not raise.
+``Emit`` is any callable that takes one event; what it raises cancels the build.
 """
 
 from __future__ import annotations

@@ -99,7 +99,10 @@ def disk_full(text: str) -> str:
     """The hint for a message about a full disk; empty for any other message."""
     if "no space left on device" not in text.lower():
         return ""
-    return "the engine's disk is full: docker system df shows what uses it, docker builder prune"
+    return (
+        "the engine's disk is full: docker system df shows what uses it, docker builder prune "
+        "removes what BuildKit keeps"
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

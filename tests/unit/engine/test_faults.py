@@ -13,7 +13,7 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from imagekit.engine.faults import fault, in_words, is_timeout, shorten
+from imagekit.engine.faults import disk_full, fault, in_words, is_timeout, shorten
 from imagekit.errors import EngineError, InputError, Message
 
 
@@ -118,6 +118,13 @@ def test_nothing_raw_gets_out() -> None:
         raise InputError(Message("a", "b"))
     with pytest.raises(ZeroDivisionError), in_words("e"):
         raise ZeroDivisionError
+
+
+def test_a_full_disk_says_what_to_do() -> None:
+    assert disk_full("write /x: no space left on device").endswith(
+        "shows what uses it, docker builder prune removes what BuildKit keeps"
+    )
+    assert disk_full("write /x: permission denied") == ""
 
 
 def test_shorten() -> None:
