@@ -55,9 +55,7 @@ def obtain(engine: Engine, os: Os, site: Site, *, fresh: bool, on_event: Emit) -
     archive = _archive(os, site) if _allows(policy, "archive") else None
     root = _root(os) if _allows(policy, "bootstrap") else ""
     if not fresh or policy == "local":
-        original = (os.image,) if pullable else ()
-        packed = archives.reference(archive, BOOTSTRAPPED) if archive else ""
-        for reference in filter(None, dict.fromkeys((*original, *pullable, packed, root))):
+        for reference in known_as(os, site):
             if found := images.find(engine, reference):
                 return Base(reference, found.id)
     reasons: list[Message] = []
@@ -70,6 +68,17 @@ def obtain(engine: Engine, os: Os, site: Site, *, fresh: bool, on_event: Emit) -
         if root:
             return _bootstrapped(engine, os, site, reasons, on_event)
     raise EngineError(reasons or [_left_out(os, policy)])
+
+
+def known_as(os: Os, site: Site) -> tuple[str, ...]:
+    """What the base of a plan may be called in an engine, by each source that the site allows."""
+    policy = site.base_policy
+    pullable = references(os.image, site.registries) if _allows(policy, "pull") else ()
+    original = (os.image,) if pullable else ()
+    archive = _archive(os, site) if _allows(policy, "archive") else None
+    packed = archives.reference(archive, BOOTSTRAPPED) if archive else ""
+    root = _root(os) if _allows(policy, "bootstrap") else ""
+    return tuple(filter(None, dict.fromkeys((*original, *pullable, packed, root))))
 
 
 def recipe(release: OsRelease, site: Site) -> Recipe:

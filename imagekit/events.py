@@ -1,12 +1,14 @@
 """What long work tells whoever watches it.
 
 The engine and the checks emit these values; ``imagekit.commands`` shows them. An
-``Emit`` is any callable that takes one event; it must not raise.
+``Emit`` is any callable that takes one event; what it raises cancels the build.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -55,7 +57,7 @@ class StepFinished:
 
     Attributes:
         step: as in ``StepStarted``.
-        seconds: how long it ran by the engine's clock; 0.0 when cached.
+        seconds: how long it ran, by the engine's clock where the engine says it; 0.0 when cached.
         cached: whether the result came from the cache.
         error: the engine's message when the step failed, otherwise empty.
     """
@@ -88,6 +90,19 @@ Event: TypeAlias = (
     Notice | StepStarted | StepLog | StepProgress | StepFinished | BuildStarted | BuildFinished
 )
 Emit: TypeAlias = Callable[[Event], None]
+
+
+@contextmanager
+def step(name: str, on_event: Emit) -> Iterator[None]:
+    """Tell of a block as of one step, with the time that it took and the error that ended it."""
+    on_event(StepStarted(name, name))
+    start = time.monotonic()
+    try:
+        yield
+    except Exception as error:
+        on_event(StepFinished(name, time.monotonic() - start, cached=False, error=str(error)))
+        raise
+    on_event(StepFinished(name, time.monotonic() - start, cached=False, error=""))
 
 
 def ignore(event: Event) -> None:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
-from requests.utils import should_bypass_proxies
+from requests.adapters import HTTPAdapter
+from requests.utils import get_netrc_auth, should_bypass_proxies
 
-from imagekit import atomic, home
+from imagekit import atomic, home, proxies
 from imagekit.engine.faults import shorten
 from imagekit.errors import Message, NetworkError
-from imagekit.events import Emit, StepFinished, StepProgress, StepStarted
+from imagekit.events import Emit, StepProgress, step
 from imagekit.site import Site
 
 _TIMEOUT = 60.0  # seconds for a connection, and without a byte
 _TRIES = 4  # a connection that breaks is made again, and goes on where it broke
 _CHUNK = 1 << 18  # bytes
 _MAX_SMALL = 4 << 20  # bytes
+_KINDS = ("http", "https", "all")  # of proxies
 _BROKEN = (requests.ConnectionError, urllib3.exceptions.ProtocolError)
 _START = re.compile(r"bytes (\d+)-")  # Content-Range, RFC 9110, section 14.4
 
@@ -61,16 +64,9 @@ def kept(url: str, sha256: str, site: Site, on_event: Emit) -> Path:
     if file.is_file():
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
-    step = f"fetch {url}"
-    on_event(StepStarted(step, step))
-    try:
-        with atomic.written(file) as target:
-            _fetch(url, site, target, on_event)
-            _demand_checksum(url, target, sha256)
-    except (NetworkError, OSError) as error:
-        on_event(StepFinished(step, 0.0, cached=False, error=str(error)))
-        raise
-    on_event(StepFinished(step, 0.0, cached=False, error=""))
+    with step(f"fetch {url}", on_event), atomic.written(file) as target:
+        _fetch(url, site, target, on_event)
+        _demand_checksum(url, target, sha256)
     return file
 
 
@@ -123,6 +119,13 @@ def _demand_ok(url: str, response: requests.Response) -> None:
 def _session(site: Site, url: str) -> Iterator[requests.Session]:
     """A session that goes as builds do: by the site's proxy, or the one of the environment."""
     with requests.Session() as session, tempfile.NamedTemporaryFile(suffix=".pem") as bundle:
+        # requests prefers REQUESTS_CA_BUNDLE to what the session says (psf/requests issue
+        # 3829), so what it would read from the environment is read here.
+        session.trust_env = False
+        session.auth = get_netrc_auth(url)
+        way = _Way(proxies.environment(site))
+        session.mount("http://", way)
+        session.mount("https://", way)
         if site.ca_certificates:
             # Beside those that requests trusts itself, and not in their place.
             bundle.write(
@@ -132,12 +135,28 @@ def _session(site: Site, url: str) -> Iterator[requests.Session]:
             )
             bundle.flush()
             session.verify = bundle.name
-        if site.http_proxy or site.https_proxy:
-            session.trust_env = False
-            if not should_bypass_proxies(url, no_proxy=site.no_proxy):
-                session.proxies = {"http": site.http_proxy, "https": site.https_proxy}
+        else:
+            named = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
+            session.verify = next(filter(None, named), True)
         session.headers["Accept-Encoding"] = "identity"
         yield session
+
+
+class _Way(HTTPAdapter):
+    """Sends each request, those of redirections too, by the proxy that its address needs."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """``environment`` names proxies as programs read them."""
+        super().__init__()
+        self._environment = environment
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        named = {kind: self._environment.get(f"{kind}_proxy", "") for kind in _KINDS}
+        direct = should_bypass_proxies(
+            str(request.url), no_proxy=self._environment.get("no_proxy", "")
+        )
+        kwargs["proxies"] = {} if direct else {kind: way for kind, way in named.items() if way}
+        return super().send(request, *args, **kwargs)
 
 
 @contextmanager

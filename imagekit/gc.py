@@ -11,19 +11,20 @@ from functools import partial
 
 from imagekit import names
 from imagekit.bases import BASE_LABEL
-from imagekit.checks.leftovers import RUN_LABEL
 from imagekit.engine import inventory
 from imagekit.engine.connection import Engine
 from imagekit.engine.images import ImageFacts
 from imagekit.engine.inventory import Holding, Usage
 from imagekit.errors import WorkFailedError
+from imagekit.names import RUN_LABEL
 from imagekit.run.person import PERSON_LABEL
 
 KEPT_PLANS = 2
 """How many plans of a profile keep their image: today's, and the one to go back to."""
 
 RUN_SECONDS = 2 * 60 * 60
-"""After this time a smoke test's container is stray; a run of all checks takes minutes."""
+"""After this time the container of a smoke test, or of a look into an image, is stray; a run of
+all checks takes minutes."""
 
 LAST_STEP = 'ENTRYPOINT ["/usr/lib/imagekit/init"]'
 """The end of every Dockerfile of ours. Images that people build on ours, or commit from their
@@ -42,7 +43,7 @@ class Wanted:
             empty for everything.
         registry: registry and namespace that the site tags images for, or empty.
         cache_cap: bytes of build cache that may stay; None leaves the cache alone.
-        run_seconds: how old a smoke test's container is before it is stray.
+        run_seconds: how old the container of a run is before it is stray.
     """
 
     profiles: frozenset[str] = frozenset()
@@ -98,6 +99,7 @@ def survey(engine: Engine, wanted: Wanted) -> Survey:
     if not wanted.profiles:
         items += _stray_networks(engine, wanted)
         items += _bases(engine, containers)
+        items += _answers(engine, containers)
     if wanted.cache_cap is not None:
         items.append(_cache(engine, used.cache, wanted.cache_cap))
     return Survey(tuple(items), used)
@@ -212,6 +214,17 @@ def _looks(engine: Engine, containers: Iterable[Holding], wanted: Wanted) -> Ite
         yield _image(engine, image, "look", goes, reason)
 
 
+def _answers(engine: Engine, containers: Iterable[Holding]) -> Iterator[Item]:
+    """Images that hold a lock's checksums, which whoever made them removes at once."""
+    used = {container.image for container in containers}
+    for image in inventory.named_images(engine, f"{names.ANSWERS}:*"):
+        if any(not tag.startswith(f"{names.ANSWERS}:") for tag in image.tags):
+            continue
+        goes = image.id not in used
+        reason = "was left by a lock that did not end" if goes else "a container uses it"
+        yield _image(engine, image, "lock", goes, reason)
+
+
 def _bases(engine: Engine, containers: Iterable[Holding]) -> Iterator[Item]:
     """Bases that imagekit bootstrapped and a newer one took the name of.
 
@@ -257,8 +270,8 @@ def _stray_networks(engine: Engine, wanted: Wanted) -> Iterator[Item]:
 def _of_a_run(found: Holding, limit: float) -> tuple[bool, str]:
     minutes = max(0, round(found.age / 60))
     if found.age < limit:
-        return False, f"of a smoke test that may still run: {minutes} min old"
-    return True, f"left by a smoke test {minutes} min ago"
+        return False, f"of a run that may still go on: {minutes} min old"
+    return True, f"left by a run {minutes} min ago"
 
 
 def _cache(engine: Engine, size: int, cap: int) -> Item:

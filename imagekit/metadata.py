@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagekit import atomic
-from imagekit.errors import InputError, Message
+from imagekit.errors import InputError, Message, WorkFailedError
 from imagekit.plan.model import Plan
 from imagekit.steps import short_name
 
@@ -30,16 +30,21 @@ def check_path(text: str, option: str = "--metadata-file") -> Path:
         InputError: it cannot.
     """
     path = Path(text).resolve()
+    if what := unwritable(path):
+        raise InputError(Message(text, what, f"{option} takes a file in a folder that is there"))
+    return path
+
+
+def unwritable(path: Path) -> str:
+    """Why a file cannot be written; empty when it can."""
     folder = path.parent
     if path.exists() and not path.is_file():
-        what = "is a folder" if path.is_dir() else "is no regular file"
-    elif not folder.is_dir():
-        what = f"there is no folder {folder}"
-    elif not os.access(folder, os.W_OK | os.X_OK):
-        what = f"you may not write to {folder}"
-    else:
-        return path
-    raise InputError(Message(text, what, f"{option} takes a file in a folder that is there"))
+        return "is a folder" if path.is_dir() else "is no regular file"
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"you may not write to {folder}"
+    return ""
 
 
 def check_folder(text: str, option: str) -> Path:
@@ -111,8 +116,11 @@ def write(path: Path, described: dict[str, Any]) -> None:
     """Write the file whole or not at all.
 
     Raises:
-        OSError: it could not be written; what was there before is there still.
+        WorkFailedError: it could not be written; what was there before is there still.
     """
-    with atomic.written(path) as file:
-        file.write(json.dumps(described, indent=2, ensure_ascii=False).encode())
-        file.write(b"\n")
+    text = json.dumps(described, indent=2, ensure_ascii=False)
+    try:
+        with atomic.written(path) as file:
+            file.write(f"{text}\n".encode())
+    except OSError as error:
+        raise WorkFailedError(Message(str(path), f"cannot be written: {error.strerror}")) from error

@@ -11,6 +11,8 @@ from imagekit.plan.model import Plan
 REPOSITORY = "imagekit"
 BEFORE = "before-"
 """How tags of images begin that were built for a look into a failure."""
+ANSWERS = "imagekit-lock"
+"""Repository of images that hold the checksums of a lock until they are read."""
 
 SSH_PORT = 22
 WEB_PORT = 80
@@ -20,6 +22,9 @@ VNC_PORT = 5900
 LABEL_PREFIX = "dev.imagekit."
 PROFILE_LABEL = f"{LABEL_PREFIX}profile"
 PLAN_LABEL = f"{LABEL_PREFIX}plan"
+RUN_LABEL = f"{LABEL_PREFIX}run"
+"""Marks what belongs to one run of something that removes it in the end, so that nothing is
+left behind."""
 RESOLVED_LABEL = f"{LABEL_PREFIX}resolved"
 
 # https://github.com/distribution/reference/blob/main/reference.go, the grammar at its top;
@@ -41,6 +46,15 @@ def check_reference(text: str) -> str:
         hint = "lowercase, for instance registry.example.edu/lab/desktop:2"
         raise InputError(Message("", f"{quote(text)} is no name for an image", hint))
     return text
+
+
+def split(reference: str) -> tuple[str, str, str]:
+    """Repository, tag and digest of a reference; the last two are empty where it has none."""
+    name, _, digest = reference.partition("@")
+    repository, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:  # a registry's port
+        return name, "", digest
+    return repository, tag, digest
 
 
 def tags(plan: Plan) -> tuple[str, str]:

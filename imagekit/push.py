@@ -11,7 +11,7 @@ from imagekit import bases, tagging, targets
 from imagekit.engine import distribution, images, logins
 from imagekit.engine.connection import Engine
 from imagekit.engine.patience import PATIENCE, Patience, persist
-from imagekit.engine.refusals import RegistryError
+from imagekit.engine.refusals import RegistryError, refusal
 from imagekit.engine.upload import upload
 from imagekit.errors import EngineError, Message, NetworkError
 from imagekit.events import Emit, Notice
@@ -140,9 +140,25 @@ class _Pusher:
     def _is_ours(self, repository: str, digest: str, *, fixed: bool) -> bool:
         """Whether a manifest is that of the image; for moving tags only if that costs nothing."""
         if fixed:
-            return images.has_content(self.engine, repository, digest, self.image_id)
+            return self._has_content(repository, digest)
         found = images.find(self.engine, self.image_id)
         return found is not None and digest in found.digests
+
+    def _has_content(self, repository: str, digest: str) -> bool:
+        """Whether a manifest is that of the image; the engine may have to fetch it.
+
+        Raises:
+            RegistryError: the registry failed for the moment.
+            NetworkError: it does not give it.
+        """
+        try:
+            return images.has_content(self.engine, repository, digest, self.image_id)
+        except NetworkError as error:
+            # A pull's failure says no more than its words.
+            failed = refusal(f"{repository}@{digest}", error.messages[0].what)
+            if failed.transient:
+                raise failed from error
+            raise
 
     def _prove(self, ref: str, said: str) -> None:
         """See that the registry has what the engine says, and that it is the image.

@@ -2,8 +2,10 @@
 
 What a profile takes is summed up from what its features were measured to take
 (docs/building.md has the figures). The sum is a lower limit: downloads that stay in
-BuildKit's caches and a profile's own packages are not counted. So what does not fit by
-this sum does not fit; what does may still run out of room.
+BuildKit's caches and a profile's own packages are not counted. What is new of it is not
+known: a build that failed late, or the image of another profile, may have left all but the
+last steps. So what does not fit in what is free and what the engine holds does not fit; what
+does may still run out of room.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from imagekit import names
-from imagekit.engine import images
+from imagekit.engine import images, inventory
 from imagekit.engine.connection import Engine
 from imagekit.engine.disk import Disk, disk
 from imagekit.errors import EngineError, Message
@@ -39,8 +41,8 @@ _COPIES = 2
 def check(engine: Engine, plans: Sequence[tuple[Plan, Emit]]) -> None:
     """Ask whether the engine's disk has room for the images of plans.
 
-    How much of a next image is new cannot be known where the profile has one: then too
-    little room is only told.
+    How much of an image is new cannot be known: too little room is only told, unless all
+    that the engine holds would not make up for it.
 
     Args:
         engine: where they will be.
@@ -52,20 +54,48 @@ def check(engine: Engine, plans: Sequence[tuple[Plan, Emit]]) -> None:
     place = disk(engine)
     if place is None:
         return
-    first: list[Plan] = []
+    first: list[tuple[Plan, Emit]] = []
     for plan, on_event in plans:
         moving, own = names.tags(plan)
         if images.find(engine, own) is not None:
             continue  # nothing is new
         earlier = images.find(engine, moving)
         if earlier is None:
-            first.append(plan)
+            first.append((plan, on_event))
         elif earlier.size > place.free:
             took = f"took {_gb(earlier.size)} the last time"
             on_event(Notice(f"{took}, and {_gb(place.free)} are free in {place.folder}"))
-    least = needed(first)
-    if least > place.free:
-        raise EngineError(_refusal(first, least, place))
+    _compare(engine, first, place)
+
+
+def _compare(engine: Engine, first: Sequence[tuple[Plan, Emit]], place: Disk) -> None:
+    """Refuse plans without an image yet, or tell of what they take, where that is too much.
+
+    Raises:
+        EngineError: it cannot fit, or the engine did not answer.
+    """
+    least = needed(plan for plan, _ in first)
+    if least <= place.free:
+        return
+    used = inventory.usage(engine)
+    held = used.images + used.cache
+    profiles = ", ".join(plan.profile for plan, _ in first)
+    if least > place.free + held:
+        verb = "takes" if len(first) == 1 else "take"
+        what = (
+            f"{profiles} {verb} at least {_gb(least)}, {_gb(place.free)} are free, and the "
+            f"engine's images and build cache are {_gb(held)}"
+        )
+        hint = (
+            "free room on that disk, or give the engine a larger one (data-root in its daemon.json)"
+        )
+        raise EngineError(Message(place.folder, what, hint))
+    what = (
+        f"all of {profiles} takes at least {_gb(least)}, and {_gb(place.free)} are free in "
+        f"{place.folder}; what the engine has of it already is not counted"
+    )
+    for _, on_event in first:
+        on_event(Notice(what))
 
 
 def needed(plans: Iterable[Plan]) -> int:
@@ -89,17 +119,6 @@ def environment(plan: Plan) -> int:
         return 0
     cuda = plan.cuda.version.partition(".")[0] if plan.cuda else ""
     return _ENVIRONMENTS.get((plan.framework.name, cuda), 0)
-
-
-def _refusal(plans: Sequence[Plan], least: int, place: Disk) -> Message:
-    profiles = ", ".join(plan.profile for plan in plans)
-    verb = "takes" if len(plans) == 1 else "take"
-    return Message(
-        place.folder,
-        f"{profiles} {verb} at least {_gb(least)}, and {_gb(place.free)} are free",
-        "docker system df shows what takes the room; imagekit gc removes what imagekit left "
-        "behind, docker builder prune what BuildKit keeps",
-    )
 
 
 def _gb(size: int) -> str:

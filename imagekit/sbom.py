@@ -22,6 +22,7 @@ from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
+from imagekit import names
 from imagekit.contents import Conda, Contents, Deb, Dist
 
 # Made once with uuid.uuid4(); serial numbers are UUIDs of version 5 below it (RFC 9562).
@@ -100,11 +101,11 @@ def image_url(image: str, digest: str) -> str:
     https://github.com/package-url/purl-spec/blob/main/types/docker-definition.json
 
     Args:
-        image: a reference as people write it, with or without a tag.
+        image: a reference as people write it, with or without a tag and a digest.
         digest: ``sha256:…`` of its manifest.
     """
-    path, _, name = image.rpartition("/")
-    name, _, tag = name.partition(":")
+    repository, tag, _ = names.split(image)
+    path, _, name = repository.rpartition("/")
     qualifiers = {"tag": tag} if tag else {}
     return str(PackageURL("docker", path or None, name, digest, qualifiers))
 

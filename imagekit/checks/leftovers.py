@@ -11,10 +11,8 @@ from imagekit.engine.connection import Engine, connect_to
 from imagekit.engine.endpoint import Endpoint
 from imagekit.engine.faults import in_words
 from imagekit.errors import EngineError
+from imagekit.names import RUN_LABEL
 from imagekit.wait import Deadline, NotYetError, until
-
-RUN_LABEL = "dev.imagekit.run"
-"""Marks what belongs to one run of the checks, so that nothing is left behind."""
 
 GIVE_UP_SECONDS = 600.0
 """How long an engine may be away, or a container refuse to go; then it is left to gc."""

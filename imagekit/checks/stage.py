@@ -23,13 +23,14 @@ import docker.errors
 
 from imagekit.checks import gpufaults
 from imagekit.checks import image as images
-from imagekit.checks.leftovers import RUN_LABEL, remove
+from imagekit.checks.leftovers import remove
 from imagekit.checks.subject import EXECUTE_SECONDS, Gpus, Health, ImageConfig, State
 from imagekit.checks.watch import Watch, watched
 from imagekit.container import SECRETS_FOLDER, ContainerSpec, Secrets
 from imagekit.engine.connection import Engine
 from imagekit.engine.faults import in_words
 from imagekit.errors import Message, WorkFailedError
+from imagekit.names import RUN_LABEL
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

@@ -78,7 +78,7 @@ def watched(engine: Engine, run: str) -> Iterator[Watch]:
 
     Args:
         engine: where the containers are.
-        run: the value of ``leftovers.RUN_LABEL``.
+        run: the value of ``names.RUN_LABEL``.
 
     Raises:
         WorkFailedError: no process can be started.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -68,8 +69,7 @@ def command(
         line = f"{archive['sha256']}  {output}"
     else:
         name = name or f"{bases.BOOTSTRAPPED}:{os_}"
-        engine = connect(address)
-        with progress.show(style, os_) as on_event:
+        with closing(connect(address)) as engine, progress.show(style, os_) as on_event:
             labels = {bases.BASE_LABEL: os_}
             made = bootstrap.bootstrap(engine, recipe, name, labels=labels, on_event=on_event)
         image = {"id": made.id, "name": name}

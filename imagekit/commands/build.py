@@ -166,6 +166,8 @@ def command(
     file = metadata.check_path(metadata_file) if metadata_file else None
     step = _step(before) if before else None
     wanted = _decide(profiles, overrides)
+    if lock:
+        _demand_writable(wanted)
     settings = [part for override in overrides for part in ("--set", override)]
     for option, value in (("--site", site), ("--engine", address), ("--platform", platform)):
         settings += [option, value] if value else []
@@ -234,6 +236,18 @@ def _locks(wanted: Sequence[_Wanted]) -> dict[str, Lock]:
     return locks
 
 
+def _demand_writable(wanted: Sequence[_Wanted]) -> None:
+    """Raise before the work when a lock could not be written in the end."""
+    hint = "--lock writes a file beside the profile"
+    problems = [
+        Message(str(one.lock), what, hint)
+        for one in wanted
+        if (what := metadata.unwritable(one.lock.absolute()))
+    ]
+    if problems:
+        raise InputError(problems)
+
+
 def _build(wanted: Sequence[_Wanted], how: _How, then: _Then) -> None:
     """Build images, do with them what was asked for, and say what became of it."""
     # The engine's modules import docker-py, which takes longer than all before.
@@ -259,7 +273,9 @@ def _build(wanted: Sequence[_Wanted], how: _How, then: _Then) -> None:
             finish.Wanted(then.targets, then.file, how.locks, version("imagekit-lab")),
             partial(progress.show, how.style),
         )
-    asked = [outcome.Asked(one.profile, (one.argument, *how.settings)) for one in wanted]
+    asked = [
+        outcome.Asked(one.profile, (one.argument, *how.settings), how.address) for one in wanted
+    ]
     outcome.tell(asked, outcomes, finished)
 
 
@@ -282,6 +298,7 @@ def _job(one: _Wanted, how: _How) -> Job:
 def _build_before(one: _Wanted, step: Place, how: _How) -> None:
     """Build the state before a step, and say how to look into it."""
     from imagekit.build import build_cut, cut  # noqa: PLC0415
+    from imagekit.commands import outcome  # noqa: PLC0415
     from imagekit.engine.connection import connect  # noqa: PLC0415
     from imagekit.engine.endpoint import resolve  # noqa: PLC0415
     from imagekit.proxies import check  # noqa: PLC0415
@@ -293,5 +310,5 @@ def _build_before(one: _Wanted, step: Place, how: _How) -> None:
         progress.show(how.style, one.profile.name) as on_event,
     ):
         image_id = build_cut(engine, part, replace(job, on_event=on_event))
-    click.echo(f"to look into it: docker run --rm -it --entrypoint bash {part.tag}", err=True)
+    click.echo(f"to look into it: {outcome.look_into(part.tag, how.address)}", err=True)
     click.echo(f"{image_id} {part.tag}")

@@ -88,7 +88,9 @@ def finish(
             errors.append(error)
     if wanted.file is not None and len(builds) == len(outcomes):
         try:
-            files += _describe(engine, builds, wanted.file, locks, wanted.version)
+            # One by one, as above.
+            for file in _describe(engine, builds, wanted.file, locks, wanted.version):
+                files.append(file)
         except ImagekitError as error:
             errors.append(error)
     return Finished(tuple(files), tuple(pushed), tuple(errors))
@@ -124,18 +126,17 @@ def _describe(
     file: Path,
     locks: Mapping[str, Lock],
     version: str,
-) -> list[Path]:
-    """Write the metadata file, and each image's records beside it."""
+) -> Iterator[Path]:
+    """Write the metadata file, and each image's records beside it; each once it is there."""
     from imagekit import records  # noqa: PLC0415 (slow import)
 
-    written: list[Path] = []
     described: list[tuple[Plan, Built]] = []
     for outcome, built in builds:
         plan, frozen = outcome.job.plan, outcome.job.options.frozen
         made = records.of_image(engine, plan, built, frozen=frozen, lock=locks.get(plan.profile))
-        written += made.write(file.parent, plan.profile)
+        yield from made.write(file.parent, plan.profile)
         # A push has brought it some.
         digests = images.demand(engine, built.image_id).repo_digests
         described.append((plan, replace(built, digests=digests)))
     metadata.write(file, metadata.describe(described, engine, version))
-    return [*written, file]
+    yield file

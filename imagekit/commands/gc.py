@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,19 +66,19 @@ def command(
 
     if cap is None and not profiles:
         cap = gc.CACHE_CAP
-    engine = connect(address)
-    found = gc.survey(engine, gc.Wanted(frozenset(profiles), registry, cap))
-    going = [item for item in found.items if item.goes]
-    if not as_json:
-        _show(found.items, found.usage)
     errors: dict[int, str] = {}
     after = None
-    if going and (yes or _agreed(len(going), asking=not as_json)):
-        for item, error in gc.sweep(going):
-            errors[id(item)] = error
-            if error:
-                click.echo(f"{item.name}: {_NOT_REMOVED}{error}", err=True)
-        after = inventory.usage(engine)
+    with closing(connect(address)) as engine:
+        found = gc.survey(engine, gc.Wanted(frozenset(profiles), registry, cap))
+        going = [item for item in found.items if item.goes]
+        if not as_json:
+            _show(found.items, found.usage)
+        if going and (yes or _agreed(len(going), asking=not as_json)):
+            for item, error in gc.sweep(going):
+                errors[id(item)] = error
+                if error:
+                    click.echo(f"{item.name}: {_NOT_REMOVED}{error}", err=True)
+            after = inventory.usage(engine)
     if as_json:
         shown = [_item(item, errors.get(id(item))) for item in found.items]
         click.echo(json.dumps(_document(shown, found.usage, after), indent=2, ensure_ascii=False))

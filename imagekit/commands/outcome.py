@@ -36,10 +36,12 @@ class Asked:
     Attributes:
         profile: the profile as loaded.
         arguments: what of the command line decides about its plan, the profile first.
+        engine: as it was asked for; empty for the one that is found.
     """
 
     profile: Profile
     arguments: tuple[str, ...]
+    engine: str
 
 
 def tell(asked: Sequence[Asked], outcomes: Sequence[Outcome], finished: Finished) -> None:
@@ -74,6 +76,18 @@ def tell(asked: Sequence[Asked], outcomes: Sequence[Outcome], finished: Finished
         raise _one_error(errors, messages)
 
 
+def look_into(image: str, engine: str) -> str:
+    """The command that gives a shell in an image.
+
+    Args:
+        image: its name.
+        engine: where it is, as ``Asked`` has it; docker itself finds the same one by itself.
+    """
+    option = "--host" if "://" in engine else "--context"
+    place = [option, engine] if engine else []
+    return shlex.join(["docker", *place, "run", "--rm", "-it", "--entrypoint", "bash", image])
+
+
 def _figures(built: Built) -> str:
     size = f"{built.size / 1e6:.0f} MB"
     return f"{size}, {built.seconds:.1f} s, {built.cached} of {len(built.steps)} steps cached"
@@ -95,11 +109,11 @@ def _explained(asked: Asked, outcome: Outcome, error: BuildFailedError) -> Itera
     (message,) = error.messages
     step = steps.place(error.step)
     hint = message.hint
-    if step is not None and not hint:
+    # What a frozen build had before the step is not what --before builds, which knows no lock.
+    if step is not None and not hint and outcome.job.options.frozen is None:
         build = ["imagekit", "build", *asked.arguments, "--before", str(step)]
-        image = names.before(plan, step.stage, step.number)
-        shell = ["docker", "run", "--rm", "-it", "--entrypoint", "bash", image]
-        lines = ("for a shell in the state before it:", shlex.join(build), shlex.join(shell))
+        shell = look_into(names.before(plan, step.stage, step.number), asked.engine)
+        lines = ("for a shell in the state before it:", shlex.join(build), shell)
         hint = "\n    ".join(lines)
     where = f"{plan.profile}: {_step(error)}" if error.step else f"{plan.profile}: {message.where}"
     yield Message(where, message.what, hint)

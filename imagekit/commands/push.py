@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -63,26 +64,26 @@ def command(
     from imagekit.engine.connection import connect  # noqa: PLC0415
     from imagekit.push import push  # noqa: PLC0415
 
-    engine = connect(address)
-    facts = _image(engine, plan, overrides) if plan else _named(engine, image)
-    done: list[Pushed] = []
-    failed: tuple[Message, ...] = ()
-    complete = False
-    try:
-        with progress.show(style, named or image) as on_event:
-            for each in push(engine, facts, wanted, place, on_event):
-                done.append(each)
-        complete = True
-    except ImagekitError as error:
-        failed = error.messages
-        raise
-    finally:
-        # Also when it failed or was interrupted: what was proved before is there.
-        if as_json:
-            click.echo(_json(facts, done, failed, complete=complete))
-        else:
-            for each in done:
-                click.echo(each.pinned)
+    with closing(connect(address)) as engine:
+        facts = _image(engine, plan, overrides) if plan else _named(engine, image)
+        done: list[Pushed] = []
+        failed: tuple[Message, ...] = ()
+        complete = False
+        try:
+            with progress.show(style, named or image) as on_event:
+                for each in push(engine, facts, wanted, place, on_event):
+                    done.append(each)
+            complete = True
+        except ImagekitError as error:
+            failed = error.messages
+            raise
+        finally:
+            # Also when it failed or was interrupted: what was proved before is there.
+            if as_json:
+                click.echo(_json(facts, done, failed, complete=complete))
+            else:
+                for each in done:
+                    click.echo(each.pinned)
 
 
 def _image(engine: Engine, plan: Plan, overrides: tuple[str, ...]) -> ImageFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from contextlib import ExitStack, closing
@@ -12,12 +13,17 @@ import docker
 import docker.utils
 from docker.tls import TLSConfig
 
+from imagekit.engine import logins
 from imagekit.engine.endpoint import Endpoint, Tls, resolve
 from imagekit.engine.faults import in_words
 from imagekit.errors import EngineError, Message
 
 OLDEST_API = (1, 41)
 """Docker Engine 20.10: the Dockerfiles are written in the dialect of its BuildKit."""
+
+# What goes wrong with ssh is raised, and said in our words. paramiko's thread logs it with a
+# traceback as well, which Python prints to stderr when nobody listens (``logging.lastResort``).
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _TIMEOUT = 60  # seconds for one short request; builds and pulls have their own idle limit
 
@@ -201,9 +207,16 @@ def _store(info: dict[str, Any]) -> str:
 
 
 def _client(endpoint: Endpoint, version: str) -> docker.DockerClient:
-    client = docker.DockerClient(
-        base_url=endpoint.url, version=version, timeout=_TIMEOUT, tls=_tls(endpoint)
-    )
+    try:
+        client = docker.DockerClient(
+            base_url=endpoint.url, version=version, timeout=_TIMEOUT, tls=_tls(endpoint)
+        )
+    except logins.DAMAGED as error:
+        # Every client reads docker's configuration, whether it will log in or not.
+        if damage := logins.damage():
+            hint = "mend it, or move it away"
+            raise EngineError(Message("docker's configuration", damage, hint)) from error
+        raise
     tls = endpoint.tls
     if tls is not None and (tls.ca is not None or not tls.verify):
         # requests prefers REQUESTS_CA_BUNDLE to what the session says (psf/requests

@@ -6,9 +6,11 @@ exceptions for it, wrapped in one another; nothing of them leaves this package.
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -40,6 +42,9 @@ _SSH_HINT = (
 )
 _TLS_HINT = "check DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, or the context's certificates"
 _WANTS_TLS = "HTTP request to an HTTPS server"  # Go's net/http, to whoever speaks plainly
+_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH})
+# A build's arguments are in the query of its address, the proxy with its password among them.
+_QUERY = re.compile(r"\?\S+")
 _MAX_TEXT = 600  # characters of an engine's message that a person gets to see
 
 
@@ -64,13 +69,21 @@ def fault(where: str, error: BaseException) -> EngineError:
         what, hint = _explain(where, link)
         if what:
             return EngineError(Message(where, what, hint))
-    return EngineError(Message(where, f"the engine cannot be reached: {shorten(str(error))}"))
+    said = _of_the_system(error) or _QUERY.sub("?…", str(error))
+    return EngineError(Message(where, f"the engine cannot be reached: {shorten(said)}"))
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Whether ``error`` is, or was caused by, waiting too long."""
+    """Whether ``error`` is, or was caused by, waiting too long for an answer.
+
+    A connection that does not come about is none, though urllib3's ``NewConnectionError`` is
+    a kind of its time-out even when it was refused at once: nothing was asked yet.
+    """
+    links = tuple(_chain(error))
+    if any(isinstance(link, urllib3.exceptions.ConnectTimeoutError) for link in links):
+        return False
     kinds = (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)
-    return any(isinstance(link, kinds) for link in _chain(error))
+    return any(isinstance(link, kinds) for link in links)
 
 
 def shorten(text: str, limit: int = _MAX_TEXT) -> str:
@@ -86,7 +99,10 @@ def disk_full(text: str) -> str:
     """The hint for a message about a full disk; empty for any other message."""
     if "no space left on device" not in text.lower():
         return ""
-    return "the engine's disk is full: docker system df shows what uses it, docker builder prune"
+    return (
+        "the engine's disk is full: docker system df shows what uses it, docker builder prune "
+        "removes what BuildKit keeps"
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -105,7 +121,17 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     yield from reversed(found)
 
 
-def _explain(where: str, error: BaseException) -> tuple[str, str]:  # noqa: PLR0911
+def _of_the_system(error: BaseException) -> str:
+    """What the operating system says; empty when it is not what refused."""
+    for link in _chain(error):
+        if isinstance(link, OSError) and link.errno is not None and link.strerror:
+            return link.strerror
+    return ""
+
+
+def _explain(  # noqa: PLR0911, PLR0912 - a case for each exception
+    where: str, error: BaseException
+) -> tuple[str, str]:
     """What an exception means and what to do; two empty texts when it says nothing new."""
     match error:
         case PermissionError():
@@ -118,6 +144,8 @@ def _explain(where: str, error: BaseException) -> tuple[str, str]:  # noqa: PLR0
             return "nothing answers there", _START
         case socket.gaierror():
             return f"the host's name is not known: {error.strerror}", "check DOCKER_HOST"
+        case OSError(errno=number) if number in _UNREACHABLE:
+            return f"the engine's host cannot be reached: {error.strerror}", "check DOCKER_HOST"
         case ssl.SSLError():
             return f"TLS failed: {error}", _TLS_HINT
         case paramiko.SSHException():
@@ -130,6 +158,8 @@ def _explain(where: str, error: BaseException) -> tuple[str, str]:  # noqa: PLR0
             text = shorten(str(error.explanation or error))
             hint = _TLS_HINT if _WANTS_TLS in text else disk_full(text)
             return f"the engine answered {error.status_code}: {text}", hint
+        case urllib3.exceptions.NewConnectionError():
+            pass  # its cause says why; its class is a kind of time-out
         case TimeoutError() | requests.Timeout() | urllib3.exceptions.TimeoutError():
             return "the engine did not answer in time", ""
         case ConnectionError() | urllib3.exceptions.ProtocolError():

@@ -16,7 +16,7 @@ from imagekit.engine.connection import Engine
 from imagekit.engine.faults import disk_full, in_words, shorten
 from imagekit.engine.stream import RefusedError, post
 from imagekit.errors import EngineError, InputError, Message, NetworkError
-from imagekit.events import Emit, StepFinished, StepProgress, StepStarted, ignore
+from imagekit.events import Emit, StepProgress, ignore, step
 
 _IDLE = 300.0  # seconds; while an image is fetched or unpacked the engine says something
 
@@ -117,16 +117,9 @@ def pull(engine: Engine, ref: str, on_event: Emit = ignore) -> ImageFacts:
         EngineError: the connection to the engine broke.
     """
     repository, name = _split(ref)
-    step = f"pull {ref}"
-    on_event(StepStarted(step, step))
-    try:
+    with step(f"pull {ref}", on_event):
         digest = _receive(engine, ref, repository, name, on_event)
-        raw = _pulled(engine, ref, digest)
-    except (NetworkError, EngineError) as error:
-        on_event(StepFinished(step, 0.0, cached=False, error=str(error)))
-        raise
-    on_event(StepFinished(step, 0.0, cached=False, error=""))
-    return _facts(raw)
+        return _facts(_pulled(engine, ref, digest))
 
 
 def has_content(engine: Engine, repository: str, digest: str, image_id: str) -> bool:
@@ -147,10 +140,12 @@ def has_content(engine: Engine, repository: str, digest: str, image_id: str) -> 
     if digest in known.digests or engine.store == "containerd":
         return digest in known.digests
     ref = f"{repository}@{digest}"
-    before = find(engine, ref)
-    pulled = before or pull(engine, ref)
-    if before is None and pulled.id != image_id:
-        _remove_new(engine, ref, before)
+    there = find(engine, ref)
+    if there is not None:
+        return there.id == image_id
+    pulled = pull(engine, ref)
+    if pulled.id != image_id:
+        _remove_new(engine, ref, None)
     return pulled.id == image_id
 
 

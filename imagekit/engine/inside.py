@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from imagekit.engine.connection import Engine
 from imagekit.engine.faults import in_words, shorten
 from imagekit.errors import Message, WorkFailedError
+from imagekit.names import RUN_LABEL
 
 _SECONDS = 120  # a script looks through one file system; the slowest took 2 s
 _ARCHIVE = "/tmp/imagekit-packed.tar.gz"  # noqa: S108 - in a container of our own
@@ -69,7 +71,13 @@ def _container(engine: Engine, image: str, command: list[str]) -> Iterator[Any]:
     """A container that is not started yet, and is removed in the end."""
     with in_words(engine.where):
         container = engine.client.containers.create(
-            image, entrypoint=command, command=[], network_mode="none", healthcheck=_NO_HEALTH
+            image,
+            entrypoint=command,
+            command=[],
+            network_mode="none",
+            healthcheck=_NO_HEALTH,
+            # Who is killed leaves it, and gc knows it by this.
+            labels={RUN_LABEL: uuid.uuid4().hex},
         )
         try:
             yield container

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 
 import docker.auth
 import docker.errors
+import docker.utils.config
 
 from imagekit.errors import Message, NetworkError
+
+DAMAGED = (AttributeError, KeyError, TypeError, ValueError, docker.errors.InvalidConfigFile)
+"""What docker-py raises about a configuration, or a helper's answer, that is none."""
 
 
 def registry_of(ref: str) -> str:
@@ -29,9 +33,47 @@ def stored(host: str) -> dict[str, str]:
     with warnings.catch_warnings():
         # Of a helper that is not there docker-py warns, before it raises.
         warnings.simplefilter("ignore")
-        found = docker.auth.resolve_authconfig(docker.auth.load_config(), host)
+        found = _resolved(host)
     # docker-py spells the keys in lower case from a file and in title case from a helper.
     return {str(key).lower(): str(value) for key, value in (found or {}).items() if value}
+
+
+def _resolved(host: str) -> dict[str, object] | None:
+    """docker-py's answer, or its exceptions in words that name the culprit."""
+    try:
+        config = docker.auth.load_config()
+        helper = config.get_credential_store(host)
+    except DAMAGED as error:
+        what = damage() or "docker's configuration is damaged"
+        raise docker.errors.DockerException(what) from error
+    try:
+        found: dict[str, object] | None = docker.auth.resolve_authconfig(config, host)
+    except DAMAGED as error:
+        what = damage() or f"docker-credential-{helper} answers with no login"
+        raise docker.errors.DockerException(what) from error
+    return found
+
+
+def damage() -> str:
+    """The file of docker's configuration and what is wrong in it; empty when nothing is seen.
+
+    docker-py takes what is no JSON for an older format, or for none, and says nothing.
+    """
+    file = str(docker.utils.config.find_config_file())
+    config = docker.utils.config.load_general_config()
+    if not isinstance(config, dict):
+        return f"{file} holds no JSON object"
+    for key in ("auths", "credHelpers", "proxies", "HttpHeaders"):
+        if not isinstance(config.get(key, {}), dict):
+            return f"{file}: {key} is no JSON object"
+    if not isinstance(config.get("credsStore", ""), str):
+        return f"{file}: credsStore is no text"
+    for host, entry in config.get("auths", {}).items():
+        try:
+            docker.auth.parse_auth({host: entry}, raise_on_error=True)
+        except DAMAGED:
+            return f"{file}: the login for {host} is damaged"
+    return ""
 
 
 def login(ref: str) -> dict[str, str]:
@@ -44,7 +86,9 @@ def login(ref: str) -> dict[str, str]:
     try:
         return stored(host)
     except docker.errors.DockerException as error:
-        hint = "look at credsStore and credHelpers in docker's config.json, then docker login"
+        hint = (
+            "look at auths, credsStore and credHelpers in docker's config.json, then docker login"
+        )
         what = f"the stored login cannot be read: {error}"
         raise NetworkError(Message(host, what, hint)) from error
 

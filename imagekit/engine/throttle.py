@@ -13,8 +13,13 @@ from email.utils import parsedate_to_datetime
 import requests
 
 _SECONDS = 10.0  # for the one request; a registry that is slower than that tells us nothing
-_IN_WORDS = re.compile(r"retry[- ]after:?\s*(\d+(?:\.\d+)?)\s*(µs|us|ms|s|m)?", re.IGNORECASE)
-_UNITS = {"µs": 1e-6, "us": 1e-6, "ms": 1e-3, "": 1.0, "s": 1.0, "m": 60.0}
+_NUMBER = r"(\d+(?:\.\d+)?)\s*([^\W\d_]*)"
+# With Go's text of a duration it may be several: 1m30s.
+_IN_WORDS = re.compile(rf"retry[- ]after:?\s*((?:{_NUMBER})+)", re.IGNORECASE)
+_PARTS = re.compile(_NUMBER)
+_UNITS = {"µs": 1e-6, "us": 1e-6, "ms": 1e-3, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS |= {"millisecond": 1e-3, "second": 1.0, "minute": 60.0, "hour": 3600.0}
+_UNITS |= {f"{name}s": value for name, value in _UNITS.items() if len(name) > 2}
 # Engines take plain HTTP for these alone, without being told to.
 _LOOPBACK = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?\Z")
 # Docker Hub's images are called by another name than its registry.
@@ -28,8 +33,12 @@ def wait_wanted(host: str, text: str) -> float:
         host: the registry, as in image names.
         text: what the engine passed on of its refusal.
     """
-    if said := _IN_WORDS.search(text):
-        return float(said.group(1)) * _UNITS[(said.group(2) or "").lower()]
+    said = _IN_WORDS.search(text)
+    parts = (
+        [(float(one), unit.lower()) for one, unit in _PARTS.findall(said.group(1))] if said else []
+    )
+    if parts and all(unit in _UNITS for _, unit in parts):
+        return sum(number * _UNITS[unit] for number, unit in parts)
     scheme = "http" if _LOOPBACK.match(host) else "https"
     try:
         answer = requests.get(

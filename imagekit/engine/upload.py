@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import closing
 
 import docker.utils
@@ -13,8 +12,8 @@ from imagekit.engine.connection import Engine
 from imagekit.engine.images import tell_progress
 from imagekit.engine.refusals import RegistryError, refusal
 from imagekit.engine.stream import IdleError, post
-from imagekit.errors import EngineError, ImagekitError, Message
-from imagekit.events import Emit, StepFinished, StepStarted
+from imagekit.errors import EngineError, Message
+from imagekit.events import Emit, step
 
 # The last line of a push that came through, in both stores.
 _DONE = re.compile(r"digest: (sha256:[0-9a-f]{64}) size: \d+")
@@ -39,24 +38,17 @@ def upload(engine: Engine, ref: str, on_event: Emit, *, idle: float) -> str:
         NetworkError: the stored login cannot be read.
         EngineError: the engine refused, or its answer broke off.
     """
-    step = f"push {ref}"
-    on_event(StepStarted(step, step))
-    start = time.monotonic()
-    try:
-        digest = _send(engine, ref, step, on_event, idle)
-    except ImagekitError as error:
-        on_event(StepFinished(step, time.monotonic() - start, cached=False, error=str(error)))
-        raise
-    on_event(StepFinished(step, time.monotonic() - start, cached=False, error=""))
-    return digest
+    name = f"push {ref}"
+    with step(name, on_event):
+        return _send(engine, ref, name, on_event, idle)
 
 
-def _send(engine: Engine, ref: str, step: str, on_event: Emit, idle: float) -> str:
-    repository, name = docker.utils.parse_repository_tag(ref)
+def _send(engine: Engine, ref: str, name: str, on_event: Emit, idle: float) -> str:
+    repository, tag = docker.utils.parse_repository_tag(ref)
     stream = post(
         engine,
         f"/images/{repository}/push",
-        params=[("tag", name or "latest")],
+        params=[("tag", tag or "latest")],
         idle_timeout=idle,
         headers=logins.header(ref),
     )
@@ -68,7 +60,7 @@ def _send(engine: Engine, ref: str, step: str, on_event: Emit, idle: float) -> s
                     raise refusal(ref, str(message["error"]))
                 done = _DONE.search(str(message.get("status") or ""))
                 digest = done.group(1) if done else digest
-                tell_progress(step, message, on_event)
+                tell_progress(name, message, on_event)
     except IdleError as error:
         hint = "the registry or the way to it hangs; what is there already is not sent again"
         raise RegistryError(Message(ref, f"nothing moved for {idle:g} s", hint)) from error

@@ -94,5 +94,7 @@ def _target(plan: Plan, site: Site) -> Target:
         ]
     if site.cache_from:
         values["cache-from"] = [f"type=registry,ref={ref}" for ref in site.cache_from]
+    if site.cache_inline:
+        values["cache-to"] = ["type=inline"]
     target = _NOT_IN_TARGETS.sub("_", plan.profile)
     return Target(target, plan.profile, render(plan), secrets, values)

@@ -12,17 +12,19 @@ import posixpath
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from imagekit import proxies
+from imagekit import names, proxies
 from imagekit.contents import Contents, Deb, Dist
 from imagekit.context import ContextFile
 from imagekit.engine import buildkit, images, inside
 from imagekit.engine.connection import Engine
+from imagekit.errors import EngineError
 from imagekit.events import Emit
 from imagekit.plan.model import Plan
 from imagekit.render import render_questions
@@ -87,20 +89,25 @@ def ask(  # noqa: PLR0913 - what is asked for, and what a build has to be told
         _list("apt", (" ".join(key(deb)) for deb in wanted.debs)),
         _list("python", (f"{dist.name}=={dist.version}" for dist in wanted.dists)),
     )
-    answers = f"imagekit-lock:{uuid.uuid4().hex}"
-    buildkit.build(
-        engine,
-        render_questions(plan, lists),
-        tags=[answers],
-        secrets=site.build_secrets(),
-        build_args={"IMAGE": image, **proxies.environment(site)},
-        network=proxies.network(engine, site, on_event),
-        on_event=on_event,
-    )
+    answers = f"{names.ANSWERS}:{uuid.uuid4().hex}"
     try:
+        buildkit.build(
+            engine,
+            render_questions(plan, lists),
+            tags=[answers],
+            secrets=site.build_secrets(),
+            build_args={"IMAGE": image, **proxies.environment(site)},
+            network=proxies.network(engine, site, on_event),
+            on_event=on_event,
+        )
         files = inside.copied(engine, answers, _FOLDER)
-    finally:
-        images.remove(engine, answers)
+    except BaseException:
+        # A build that failed may have named it already.
+        with suppress(EngineError):
+            if images.find(engine, answers) is not None:
+                images.remove(engine, answers)
+        raise
+    images.remove(engine, answers)
     return parse({posixpath.basename(path): data.decode() for path, data in files.items()})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from imagekit import bases, contents
+from imagekit import bases, contents, names
 from imagekit.bases import Base
 from imagekit.build import Frozen
 from imagekit.contents import Contents
@@ -90,9 +90,7 @@ def prove(engine: Engine, plan: Plan, image: str, lock: Lock) -> None:
     found = list(differences(plan, lock, contents.read(engine, image)))
     if found:
         more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-        raise WorkFailedError(
-            Message(f"{plan.profile}: frozen build", what) for what in (*found[:_SHOWN], *more)
-        )
+        raise WorkFailedError(Message("frozen build", what) for what in (*found[:_SHOWN], *more))
 
 
 def differences(plan: Plan, lock: Lock, whole: Contents) -> Iterator[str]:
@@ -129,23 +127,19 @@ def _said(row: Row) -> tuple[str, str]:
 
 def _base(engine: Engine, plan: Plan, locked: LockedBase, site: Site, on_event: Emit) -> Base:
     """The base with the locked layers: what is here, or from its registry by its digest."""
-    here = images.find(engine, plan.os.image)
-    if here and here.layers == locked.layers:
-        return Base(plan.os.image, here.id)
-    pinned = f"{_repository(plan.os.image)}@{locked.digest}" if locked.digest else plan.os.image
+    for reference in bases.known_as(plan.os, site):
+        here = images.find(engine, reference)
+        if here and here.layers == locked.layers:
+            return Base(reference, here.id)
+    repository, _, _ = names.split(plan.os.image)
+    pinned = f"{repository}@{locked.digest}" if locked.digest else plan.os.image
     system = replace(plan.os, image=pinned)
     base = bases.obtain(engine, system, site, fresh=False, on_event=on_event)
     if images.demand(engine, base.reference).layers != locked.layers:
         what = f"{base.reference} is not the image that was locked"
         hint = "docker load that one, or lock what there is now: imagekit build --lock"
-        raise WorkFailedError(Message(f"{plan.profile}: base", what, hint))
+        raise WorkFailedError(Message("base", what, hint))
     return base
-
-
-def _repository(image: str) -> str:
-    """An image's name without its tag."""
-    name, _, tag = image.rpartition(":")
-    return name if name and "/" not in tag else image
 
 
 def _deb(row: Row) -> str:

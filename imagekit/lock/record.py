@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from imagekit import bases, contents
+from imagekit import bases, contents, names
 from imagekit.bases import Base
 from imagekit.build import Built
 from imagekit.contents import Contents, Deb
 from imagekit.engine import images
 from imagekit.engine.connection import Engine
+from imagekit.engine.images import ImageFacts
 from imagekit.errors import Message, WorkFailedError
 from imagekit.events import Emit, Notice
 from imagekit.lock import checksums
@@ -60,8 +61,16 @@ def locked_base(engine: Engine, plan: Plan, base: Base) -> LockedBase:
     found = images.demand(engine, base.image_id)
     # The containerd image store has a digest for what never was in a registry, too.
     made_here = base.reference.startswith(f"{bases.BOOTSTRAPPED}:")
-    digest = "" if made_here else min(found.digests, default="")
+    digest = "" if made_here else _digest(base.reference, found)
     return LockedBase(plan.os.image, digest, found.layers)
+
+
+def _digest(reference: str, found: ImageFacts) -> str:
+    """What its own registry knows an image by, else another one that has it; or nothing."""
+    repository, _, pinned = names.split(reference)
+    known = [names.split(name) for name in found.repo_digests]
+    own = [digest for place, _, digest in known if place == repository]
+    return pinned or min(own or found.digests, default="")
 
 
 def assemble(

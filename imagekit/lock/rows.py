@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from imagekit.contents import Contents, Deb, Dist
 from imagekit.lock.model import Row
 from imagekit.plan.model import Plan
 
+# Where Python and its package managers look for what is installed.
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
 
 def environment(plan: Plan, whole: Contents) -> tuple[Dist, ...]:
-    """What is in the environment that sessions have on their PATH."""
+    """What is installed in the environment that sessions have on their PATH.
+
+    What lies deeper was not installed but is carried by a package for itself, such as
+    ``setuptools/_vendor``.
+    """
     if plan.python is None:
         return ()
     folder = f"{plan.python.prefix}/"
-    return tuple(dist for dist in whole.dists if dist.folder.startswith(folder))
+    return tuple(
+        dist
+        for dist in whole.dists
+        if dist.folder.startswith(folder) and PurePosixPath(dist.folder).name in _INSTALLED
+    )
 
 
 def deb(package: Deb, native: str, sha256: tuple[str, ...] = ()) -> Row:

@@ -14,10 +14,10 @@ from pathlib import Path
 import docker.errors
 
 from imagekit.checks import watcher
-from imagekit.checks.leftovers import RUN_LABEL
 from imagekit.context import DOCKERFILE, Context, ContextFile
 from imagekit.engine import buildkit
 from imagekit.engine.connection import Engine
+from imagekit.names import RUN_LABEL
 from imagekit.wait import Deadline, NotYetError, until
 
 SECONDS = 60.0

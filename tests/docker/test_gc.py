@@ -16,12 +16,12 @@ import docker.errors
 import pytest
 
 from imagekit import gc, names
-from imagekit.checks.leftovers import RUN_LABEL
 from imagekit.context import Context, ContextFile
 from imagekit.engine import buildkit, images, inventory
 from imagekit.engine.connection import Engine, connect
 from imagekit.engine.images import ImageFacts
 from imagekit.errors import EngineError
+from imagekit.names import RUN_LABEL
 from imagekit.run.person import PERSON_LABEL
 from imagekit.wait import Deadline, NotYetError, until
 from tests.docker.support import Cli, missing

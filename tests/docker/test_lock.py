@@ -6,7 +6,10 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +18,10 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from imagekit import build, records, site
+from imagekit import build, gc, names, records, site
 from imagekit.build import Built, Options
 from imagekit.context import Context, ContextFile
-from imagekit.engine import buildkit
+from imagekit.engine import buildkit, images, inventory
 from imagekit.engine.connection import Engine
 from imagekit.engine.failures import BuildFailedError
 from imagekit.errors import InputError
@@ -26,6 +29,7 @@ from imagekit.events import ignore
 from imagekit.lock import file, freeze, record
 from imagekit.lock.model import Lock, Row
 from imagekit.plan.model import Plan, Python
+from imagekit.wait import Deadline, NotYetError, until
 from tests.docker import test_parts
 from tests.docker.support import Builder, missing
 
@@ -124,6 +128,58 @@ def test_records_name_everything_that_dpkg_and_pip_list(
     assert {"sha256": built.image_id.removeprefix("sha256:")} in [
         subject["digest"] for subject in said["subject"]
     ]
+
+
+# ---- what is left by who was killed
+
+
+def test_a_look_that_is_killed_leaves_what_gc_finds(
+    engine: Engine, locked_plan: Plan, built: Built
+) -> None:
+    code = (
+        "import sys; from imagekit.engine import inside; "
+        "from imagekit.engine.connection import connect; "
+        "inside.packed(connect(sys.argv[1]), sys.argv[2], 'sleep 60')"
+    )
+
+    def left() -> list[str]:
+        return [
+            held.id
+            for held in inventory.containers(engine)
+            if held.image == built.image_id and names.RUN_LABEL in held.labels
+        ]
+
+    def made() -> None:
+        if not left():
+            raise NotYetError("no container")
+
+    command = [sys.executable, "-c", code, engine.address, built.image_id]
+    with subprocess.Popen(command) as process:
+        try:
+            until(made, Deadline.after(60), pause=0.1)
+        finally:
+            process.kill()
+    (container,) = left()
+    wanted = gc.Wanted(frozenset({locked_plan.profile}))
+    reasons = {item.id: item.reason for item in gc.survey(engine, wanted).items}
+    assert reasons[container].startswith("of a run that may still go on")
+    stray = gc.survey(engine, replace(wanted, run_seconds=-60)).items
+    (item,) = (item for item in stray if item.id == container)
+    assert [error for _, error in gc.sweep([item])] == [""]
+    assert left() == []
+
+
+def test_answers_that_are_left_are_what_gc_finds(engine: Engine) -> None:
+    name = f"{names.ANSWERS}:{uuid.uuid4().hex}"
+    files = (
+        ContextFile("Dockerfile", b"FROM scratch\nCOPY listed /imagekit-lock/listed\n"),
+        ContextFile("listed", name.encode()),
+    )
+    buildkit.build(engine, Context(files), tags=[name])
+    (item,) = (item for item in gc.survey(engine, gc.Wanted()).items if item.name == name)
+    assert item.reason == "was left by a lock that did not end"
+    assert [error for _, error in gc.sweep([item])] == [""]
+    assert images.find(engine, name) is None
 
 
 # ---- simulated: a channel and a package source that move on

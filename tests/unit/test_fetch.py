@@ -30,7 +30,9 @@ class Server:
     ranges: bool = True
     status: int = 200
     encoding: str = ""
+    moved: dict[str, str] = field(default_factory=dict)  # paths, and where their files are now
     asked: list[tuple[str, str]] = field(default_factory=list)
+    logins: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -41,6 +43,13 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
         def do_GET(self) -> None:
             wanted = self.headers.get("Range", "")
             told.asked.append((self.path, wanted))
+            told.logins += self.headers.get_all("Authorization", [])
+            if self.path in told.moved:
+                self.send_response(302)
+                self.send_header("Location", told.moved[self.path])
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             start = int(wanted[len("bytes=") : -1]) if wanted and told.ranges else 0
             self.send_response(206 if start else told.status)
             if start:
@@ -79,6 +88,7 @@ def test_a_file_is_fetched_once_and_called_by_its_content(server: Server, tmp_pa
     assert file.read_bytes() == DATA
     assert [e for e in events if isinstance(e, StepProgress)][-1].current == len(DATA)
     assert isinstance(events[-1], StepFinished)
+    assert events[-1].seconds > 0
     assert fetch.kept(server.url, SHA, HERE, ignore) == file
     assert server.asked == [("/base.tar", "")]
 
@@ -109,8 +119,11 @@ def nothing_left(folder: Path) -> bool:
 
 
 def test_another_content_is_refused_and_not_kept(server: Server, tmp_path: Path) -> None:
+    events: list[Event] = []
     with pytest.raises(NetworkError) as refused:
-        fetch.kept(server.url, "0" * 64, HERE, ignore)
+        fetch.kept(server.url, "0" * 64, HERE, events.append)
+    assert isinstance(events[-1], StepFinished)
+    assert events[-1].error == str(refused.value)
     assert refused.value.messages[0].what == f"its sha256 is {SHA}, and not {'0' * 64}"
     assert nothing_left(tmp_path)
 
@@ -152,3 +165,59 @@ def test_the_sites_certificates_are_trusted_beside_the_usual_ones(
         bundle = Path(str(session.verify)).read_bytes()
     assert bundle.endswith(b"\nCAMPUS")
     assert b"BEGIN CERTIFICATE" in bundle
+
+
+@pytest.mark.parametrize(
+    "site",
+    [Site(ca_certificates=b"CAMPUS"), Site(ca_certificates=b"CAMPUS", http_proxy="http://p")],
+)
+def test_the_sites_certificates_are_trusted_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch, site: Site
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/other.pem")
+    with fetch._session(site, "https://x") as session:
+        # What requests decides for each request.
+        used = session.merge_environment_settings("https://x", {}, True, None, None)
+        assert used["verify"] == session.verify
+        assert Path(str(used["verify"])).read_bytes().endswith(b"\nCAMPUS")
+
+
+@pytest.mark.parametrize("site", [HERE, Site(http_proxy="http://p")])
+def test_the_environment_s_certificates_are_trusted_where_the_site_names_none(
+    monkeypatch: pytest.MonkeyPatch, site: Site
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/other.pem")
+    with fetch._session(site, "https://x") as session:
+        used = session.merge_environment_settings("https://x", {}, True, None, None)
+    assert used["verify"] == "/etc/ssl/other.pem"
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+def test_the_environment_s_proxy_is_used_where_the_site_names_none(
+    server: Server, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, server.url.removesuffix("/base.tar"))
+    assert fetch.small("http://files.invalid/x", Site(ca_certificates=b"CAMPUS")) == DATA
+    assert server.asked == [("http://files.invalid/x", "")]
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert fetch.small(server.url, HERE) == DATA
+
+
+def test_each_address_of_a_redirection_goes_its_own_way(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url.removesuffix("/base.tar"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server.moved = {"/here": "http://files.invalid/x"}
+    assert fetch.small(server.url.replace("/base.tar", "/here"), HERE) == DATA
+    assert [path for path, _ in server.asked] == ["/here", "http://files.invalid/x"]
+
+
+def test_a_login_is_taken_from_netrc(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password sesame\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert fetch.small(server.url, HERE) == DATA
+    assert server.logins == ["Basic bWU6c2VzYW1l"]

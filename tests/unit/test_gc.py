@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from imagekit import gc, names
+from imagekit.engine import inventory
 from imagekit.engine.images import ImageFacts
+from imagekit.engine.inventory import Holding, Usage
 from imagekit.render import render
 from tests.unit.conftest import Planned
 
@@ -81,3 +87,34 @@ def test_times_are_ordered_by_their_fractions() -> None:
 
 def test_every_dockerfile_ends_with_the_step_that_images_are_known_by(planned: Planned) -> None:
     assert render(planned("")).dockerfile.rstrip().endswith(f"\n{gc.LAST_STEP}")
+
+
+def answers(number: int, *tags: str) -> ImageFacts:
+    return ImageFacts(f"sha256:{number}", {}, 1, "", tags, "linux", "amd64")
+
+
+def test_what_a_killed_lock_left_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    left, used, named = (
+        answers(1, "imagekit-lock:a"),
+        answers(2, "imagekit-lock:b"),
+        answers(3, "imagekit-lock:c", "mine:1"),
+    )
+    old = Holding("c1", "odd_name", {names.RUN_LABEL: "0"}, gc.RUN_SECONDS, used.id)
+    engine: Any = object()
+
+    def named_images(_engine: object, pattern: str) -> tuple[ImageFacts, ...]:
+        return (left, used, named) if pattern == "imagekit-lock:*" else ()
+
+    monkeypatch.setattr(inventory, "named_images", named_images)
+    monkeypatch.setattr(inventory, "labelled_images", lambda *_: ())
+    monkeypatch.setattr(inventory, "networks", lambda *_: ())
+    monkeypatch.setattr(inventory, "containers", lambda _engine: (old,))
+    monkeypatch.setattr(inventory, "usage", lambda _engine: Usage(0, 0))
+    found = gc.survey(engine, gc.Wanted()).items
+    assert [(item.kind, item.id, item.goes, item.reason) for item in found] == [
+        ("container", "c1", True, "left by a run 120 min ago"),
+        ("image", left.id, True, "was left by a lock that did not end"),
+        ("image", used.id, False, "a container uses it"),
+    ]
+    # It belongs to no profile.
+    assert gc.survey(engine, gc.Wanted(frozenset({"x"}))).items == ()

@@ -27,6 +27,21 @@ def test_one_name_moves_and_one_stays_with_the_plan(planned: Planned) -> None:
 
 
 @pytest.mark.parametrize(
+    ("reference", "parts"),
+    [
+        ("debian", ("debian", "", "")),
+        ("debian:12-slim", ("debian", "12-slim", "")),
+        ("host:5000/a/b", ("host:5000/a/b", "", "")),
+        ("host:5000/a/b:1", ("host:5000/a/b", "1", "")),
+        ("nvidia/cuda@sha256:aa", ("nvidia/cuda", "", "sha256:aa")),
+        ("host:5000/a:1@sha256:aa", ("host:5000/a", "1", "sha256:aa")),
+    ],
+)
+def test_a_reference_has_up_to_three_parts(reference: str, parts: tuple[str, ...]) -> None:
+    assert names.split(reference) == parts
+
+
+@pytest.mark.parametrize(
     "name", ["x", "a-b", "a.b", "a_b", "a__b", "a--b", "7", "x" * 63, "a.", "a-", "a..b", "a._b"]
 )
 def test_whatever_is_a_profile_name_makes_a_valid_reference(planned: Planned, name: str) -> None:

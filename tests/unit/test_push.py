@@ -99,6 +99,26 @@ def test_a_fixed_tag_with_another_image_is_not_overwritten(run: Run) -> None:
     assert (run.claimed, run.sent) == ([], 0)
 
 
+@pytest.mark.parametrize(
+    ("error", "looks"),
+    [("received unexpected HTTP status: 502 Bad Gateway", 3), ("no idea", 1)],
+)
+def test_a_look_at_what_a_fixed_tag_holds_is_tried_again(run: Run, error: str, looks: int) -> None:
+    run.fake.registry[FIXED] = [OTHER]
+    run.fake.pulls({"error": error})
+    with pytest.raises(NetworkError, match=f"{REPOSITORY}@{OTHER}: {error}"):
+        run()
+    assert (run.claimed, run.sent) == ([], 0)
+    assert [path for _, path in run.fake.asked].count("/images/create") == looks
+
+
+def test_a_look_that_fails_for_the_moment_is_no_failure(run: Run) -> None:
+    run.fake.registry |= {FIXED: [OTHER, DIGEST], NAMED: [DIGEST]}
+    run.fake.pulls({"error": f'Get "https://{REPOSITORY}": read: connection reset by peer'})
+    run()
+    assert [each.sent for each in run.claimed] == [False, False]
+
+
 def test_a_registry_that_has_something_else_afterwards(run: Run) -> None:
     run.fake.registry[NAMED] = [ABSENT, OTHER]
     with pytest.raises(NetworkError, match=f"{DIGEST} was pushed, and the registry has {OTHER}"):

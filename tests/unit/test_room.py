@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from imagekit import names, profile, room
-from imagekit.engine import images
+from imagekit.engine import images, inventory
 from imagekit.engine.disk import Disk
+from imagekit.engine.inventory import Usage
 from imagekit.errors import EngineError
 from imagekit.events import Event, Notice
 from imagekit.plan.model import Plan
@@ -32,8 +33,15 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     return there
 
 
-def free(monkeypatch: pytest.MonkeyPatch, place: Disk | None) -> None:
+def free(monkeypatch: pytest.MonkeyPatch, place: Disk | None, held: Usage | None = None) -> None:
+    """What is free, and what the engine holds; without that, nobody may ask for it."""
+
+    def usage(_engine: object) -> Usage:
+        assert held is not None
+        return held
+
     monkeypatch.setattr(room, "disk", lambda _engine: place)
+    monkeypatch.setattr(inventory, "usage", usage)
 
 
 def asked(*plans: Plan) -> list[Event]:
@@ -68,12 +76,31 @@ def test_too_little_room_is_refused_with_both_numbers(
     planned: Callable[[str], Plan], sizes: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = planned("base: {os: debian12}")
-    free(monkeypatch, Disk("/data", 100_000_000))
+    free(monkeypatch, Disk("/data", 70_000_000), Usage(images=50_000_000, cache=0))
     with pytest.raises(EngineError) as refused:
         asked(plan)
-    assert str(refused.value).startswith(
-        "/data: x takes at least 0.2 GB, and 0.1 GB are free\n  hint: docker system df"
+    assert str(refused.value) == (
+        "/data: x takes at least 0.2 GB, 0.1 GB are free, and the engine's images and build "
+        "cache are 0.1 GB\n  hint: free room on that disk, or give the engine a larger one "
+        "(data-root in its daemon.json)"
     )
+
+
+@pytest.mark.parametrize("held", [Usage(GB, 0), Usage(0, GB), Usage(0, 100_000_000)])
+def test_what_the_engine_has_may_be_most_of_it(
+    planned: Callable[[str], Plan],
+    sizes: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    held: Usage,
+) -> None:
+    """Steps of a build that failed late are in its cache, those of another profile's image, too."""
+    free(monkeypatch, Disk("/data", 100_000_000), held)
+    assert asked(planned("")) == [
+        Notice(
+            "all of x takes at least 0.2 GB, and 0.1 GB are free in /data; what the engine has "
+            "of it already is not counted"
+        )
+    ]
 
 
 def test_room_enough_is_no_word_worth(

@@ -88,6 +88,9 @@ def test_equal_images_have_equal_documents_and_others_another_number() -> None:
         ("debian:12-slim", "pkg:docker/debian@sha256:aa?tag=12-slim"),
         ("nvidia/cuda:12.2.2-base", "pkg:docker/nvidia/cuda@sha256:aa?tag=12.2.2-base"),
         ("debian", "pkg:docker/debian@sha256:aa"),
+        ("nvidia/cuda@sha256:bb", "pkg:docker/nvidia/cuda@sha256:aa"),
+        ("nvidia/cuda:12.2.2-base@sha256:bb", "pkg:docker/nvidia/cuda@sha256:aa?tag=12.2.2-base"),
+        ("r.test:5000/a/b@sha256:bb", "pkg:docker/r.test:5000/a/b@sha256:aa"),
     ],
 )
 def test_a_base_in_a_registry_has_a_package_url(image: str, url: str) -> None:

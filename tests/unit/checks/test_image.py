@@ -7,9 +7,10 @@ import urllib3.exceptions
 
 from imagekit.checks import image
 from imagekit.checks.check import CheckSkippedError
-from imagekit.checks.stage import RUN_LABEL, Stage
+from imagekit.checks.stage import Stage
 from imagekit.checks.subject import Gpus, ImageConfig, Step
 from imagekit.engine.disk import Disk
+from imagekit.names import RUN_LABEL
 
 CONFIG = {
     "Env": ["PATH=/usr/bin", "A=b=c"],

@@ -11,13 +11,13 @@ import pytest
 
 from imagekit.checks import stage as stage_module
 from imagekit.checks import watch
-from imagekit.checks.leftovers import RUN_LABEL
 from imagekit.checks.stage import loopback_or_all, staged
 from imagekit.checks.subject import Gpus, Health, State
 from imagekit.checks.watch import Watch
 from imagekit.container import ContainerSpec, Mount, Port, Secrets
 from imagekit.engine.connection import Engine
 from imagekit.errors import EngineError, WorkFailedError
+from imagekit.names import RUN_LABEL
 
 SECRETS = Secrets("pass-word", "desk-top", "ssh-ed25519 AAAA x")
 SPEC = ContainerSpec(

@@ -28,7 +28,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         told.update(recipe=recipe, file=file)
         return "ab" * 32
 
-    monkeypatch.setattr(connection, "connect", lambda _address: object())
+    connected = SimpleNamespace(close=lambda: told.update(closed=True))
+    monkeypatch.setattr(connection, "connect", lambda _address: connected)
     monkeypatch.setattr(bootstrap, "bootstrap", image)
     monkeypatch.setattr(bootstrap, "write", archive)
     return told
@@ -39,6 +40,7 @@ def test_an_image_is_made(run_cli: RunCli, made: dict[str, Any]) -> None:
     assert (ended.code, ended.out) == (0, "sha256:1 imagekit/base:debian12\n")
     assert made["recipe"].suite == "bookworm"
     assert made["labels"] == {"dev.imagekit.base": "debian12"}
+    assert made["closed"]
 
 
 def test_the_name_and_the_sites_mirror_arrive(

@@ -10,18 +10,22 @@ from typing import Any, Protocol
 
 import pytest
 
-from imagekit import bases, build, records, room, several
+from imagekit import bases, build, contents, profile, records, room, several
 from imagekit.bases import Base
 from imagekit.build import Built, Cut, Frozen, Job, Options
 from imagekit.commands import finish
-from imagekit.engine import connection, images
+from imagekit.contents import Contents, Deb
+from imagekit.engine import connection, endpoint, images
+from imagekit.engine.endpoint import Endpoint
 from imagekit.engine.failures import BuildFailedError
 from imagekit.engine.trace import FailedStep, StepRun
 from imagekit.errors import EngineError, Message, NetworkError, WorkFailedError
 from imagekit.events import Notice
+from imagekit.lock import file as lock_file
 from imagekit.lock import freeze, record
 from imagekit.lock.model import Lock, LockedBase, Row, plan_keys
 from imagekit.plan.model import Plan
+from imagekit.plan.resolve import resolve
 from imagekit.push import Pushed
 from imagekit.site import Site
 
@@ -234,6 +238,75 @@ def test_a_failed_step_is_shown_with_its_log_its_line_and_a_way_in(
     ]
 
 
+ENGINES = [
+    ("ssh://me@server", "docker --host ssh://me@server run"),
+    ("gpu", "docker --context gpu run"),
+    ("default", "docker --context default run"),
+]
+
+
+@pytest.mark.parametrize("asked", ENGINES)
+def test_the_way_in_is_that_of_the_engine_that_was_asked_for(
+    run_cli: RunCli,
+    write: Write,
+    calls: Calls,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: tuple[str, str],
+) -> None:
+    engine, run = asked
+    monkeypatch.setattr(endpoint, "resolve", lambda _asked: Endpoint("unix:///e", "here"))
+    monkeypatch.setattr(build, "build_cut", lambda *_: "sha256:9")
+    write("profile: 1", "bad.yaml")
+    ended = run_cli("build", "bad.yaml", "--engine", engine)
+    assert told(ended.err)[-2:] == [
+        f"    imagekit build bad.yaml --engine {engine} --before 'image 3/9'",
+        f"    {run} --rm -it --entrypoint bash imagekit/bad:before-image-3",
+    ]
+    ended = run_cli("build", "bad.yaml", "--engine", engine, "--before", "image 2/6")
+    assert ended.err == (
+        f"to look into it: {run} --rm -it --entrypoint bash imagekit/bad:before-image-2\n"
+    )
+
+
+def test_a_frozen_build_that_failed_has_no_way_in(
+    run_cli: RunCli, write: Write, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was there before its step is what the lock says, and --before knows no lock."""
+    write("profile: 1", "bad.yaml")
+    plan = resolve(profile.load("bad.yaml"))
+    Path("bad.lock").write_text(lock_file.dump(lock_of(plan)))
+    frozen = Frozen(Base("locked", "sha256:3"), ())
+    monkeypatch.setattr(freeze, "freeze", lambda *_: frozen)
+    ended = run_cli("build", "bad.yaml", "--frozen")
+    assert (ended.code, ended.out) == (1, "")
+    assert told(ended.err)[-1] == (
+        "bad: [image 3/9] RUN apt_install no-such: ended with exit code 100"
+    )
+
+
+def test_what_is_not_as_it_is_locked_is_said_with_the_profile_once(
+    run_cli: RunCli, write: Write, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("profile: 1", "a.yaml")
+    lock = lock_of(resolve(profile.load("a.yaml")))
+    Path("a.lock").write_text(lock_file.dump(lock))
+    there = SimpleNamespace(id="sha256:2", layers=lock.base.layers)
+    monkeypatch.setattr(images, "find", lambda *_: there)
+    inside = Contents("debian", "12", (Deb("tini", "all", "0.20"),), (), ())
+    monkeypatch.setattr(contents, "read", lambda *_: inside)
+    ended = run_cli("build", "a.yaml", "--frozen")
+    assert told(ended.err) == [
+        "a: frozen build: apt tini: locked 0.19.0-1 amd64, the image has 0.20 all"
+    ]
+    there.layers = ("sha256:new",)
+    monkeypatch.setattr(images, "demand", lambda *_: there)
+    ended = run_cli("build", "a.yaml", "--frozen")
+    assert ended.err.splitlines()[-2:] == [
+        "a: base: b is not the image that was locked",
+        "  hint: docker load that one, or lock what there is now: imagekit build --lock",
+    ]
+
+
 def test_a_hint_of_the_engines_own_comes_first(
     run_cli: RunCli, write: Write, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +371,27 @@ def test_what_was_built_is_described(run_cli: RunCli, write: Write, calls: Calls
     assert Path("a.cdx.json").read_text("utf-8") == Path("b.provenance.json").read_text("utf-8")
 
 
+@pytest.mark.usefixtures("described")
+def test_what_was_built_is_said_where_it_cannot_be_described(
+    run_cli: RunCli, write: Write, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_image(*_: object, **__: object) -> records.Records:
+        Path("m.json").mkdir()  # since it was checked
+        return records.Records("{}", "{}")
+
+    monkeypatch.setattr(records, "of_image", of_image)
+    write("profile: 1", "a.yaml")
+    ended = run_cli("build", "a.yaml", "--metadata-file", "m.json")
+    assert (ended.code, ended.out) == (1, "sha256:1 imagekit/a:latest\n")
+    # The records are there and stay.
+    place = Path.cwd()
+    assert told(ended.err)[-3:] == [
+        f"wrote {place}/a.cdx.json",
+        f"wrote {place}/a.provenance.json",
+        f"{place}/m.json: cannot be written: Is a directory",
+    ]
+
+
 def test_nothing_is_described_unless_all_is_there(
     run_cli: RunCli, write: Write, calls: Calls
 ) -> None:
@@ -341,6 +435,20 @@ def test_a_lock_is_written_beside_the_profile_and_holds_the_next_build(
     stale = run_cli("build", "lab/a.yaml", "--frozen")
     assert (stale.code, len(calls)) == (2, 2)
     assert "changed: apt" in stale.err
+
+
+def test_locks_that_cannot_be_written_are_said_before_anything_is_built(
+    run_cli: RunCli, write: Write, recorder: Any
+) -> None:
+    for name in "ab":
+        write("profile: 1", f"{name}.yaml")
+        Path(f"{name}.lock").mkdir()
+    ended = run_cli("build", "a.yaml", "b.yaml", "--lock")
+    assert (ended.code, ended.out, recorder.callers) == (2, "", 0)
+    assert ended.err == (
+        "a.lock: is a folder\n  hint: --lock writes a file beside the profile\n"
+        "b.lock: is a folder\n  hint: --lock writes a file beside the profile\n"
+    )
 
 
 def test_pushed_names_go_to_stdout_even_when_another_failed(

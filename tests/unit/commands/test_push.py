@@ -35,7 +35,8 @@ PUSHED = Pushed("reg.test/a:1", DIGEST, sent=True)
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """An engine's images by name, what was pushed, and how that ends."""
-    state = SimpleNamespace(images={}, calls=[], end=None)
+    state = SimpleNamespace(images={}, calls=[], end=None, closed=[])
+    connected = SimpleNamespace(close=lambda: state.closed.append(connected))
 
     def fake(
         engine: object, image: ImageFacts, wanted: Iterable[Target], site: Site, on_event: Emit
@@ -49,7 +50,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     def find(engine: object, ref: str) -> Any:
         return state.images.get(ref)
 
-    monkeypatch.setattr(connection, "connect", lambda _address: object())
+    monkeypatch.setattr(connection, "connect", lambda _address: connected)
     monkeypatch.setattr(images, "find", find)
     monkeypatch.setattr(push, "push", fake)
     return state
@@ -73,6 +74,7 @@ def test_one_line_a_name_goes_to_stdout(run_cli: RunCli, built: SimpleNamespace)
     ended = run_cli("push", "a", "reg.test/a:1", "other.test/a")
     assert (ended.code, ended.out) == (0, f"reg.test/a:1@{DIGEST}\n")
     assert ended.err == "a: pushing\n"
+    assert len(built.closed) == 1
     assert built.calls == [("sha256:1", (Target("reg.test/a", "1"), Target("other.test/a", "")))]
 
 

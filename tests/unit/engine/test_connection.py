@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,6 +114,50 @@ def test_no_engine_behind_the_socket(
 def test_wrong_address() -> None:
     with pytest.raises(EngineError, match="gopher"):
         connect("gopher://engine.test")
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ('{"auths": {"r.test": {"auth": "Zm9v"}}}', ": the login for r.test is damaged"),
+        ('{"proxies": null}', ": proxies is no JSON object"),
+        ("[]", " holds no JSON object"),
+    ],
+)
+def test_a_damaged_configuration_of_docker_is_named(
+    fake: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, what: str
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    (tmp_path / "config.json").write_text(written)
+    with pytest.raises(EngineError) as failed:
+        fake.connect()
+    assert str(failed.value) == (
+        f"docker's configuration: {tmp_path}/config.json{what}\n  hint: mend it, or move it away"
+    )
+
+
+def test_an_ssh_server_that_hangs_up_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    # As outside of pytest, whose handlers would take what a last resort prints.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            with suppress(OSError):  # the test has ended
+                while True:
+                    server.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        try:
+            with pytest.raises(EngineError, match=r"ssh failed|closed the connection"):
+                connect(f"ssh://me@127.0.0.1:{server.getsockname()[1]}")
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+    assert capsys.readouterr().err == ""
 
 
 def test_package_imports_nothing_slow() -> None:

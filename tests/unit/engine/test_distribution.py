@@ -6,6 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from requests.adapters import HTTPAdapter
 
 from imagekit.engine import distribution
 from imagekit.engine.refusals import RegistryError
@@ -75,3 +76,12 @@ def test_an_engine_that_is_gone(fake: FakeEngine, engine: Engine) -> None:
     fake.path.unlink()
     with pytest.raises(EngineError):
         distribution.has(engine, "nvidia/cuda:1")
+
+
+def test_an_engine_whose_port_nobody_listens_at(engine: Engine) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        engine.client.api.mount("http://", HTTPAdapter())
+        engine.client.api.base_url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(EngineError, match="nothing answers there"):
+            distribution.has(engine, "nvidia/cuda:1")

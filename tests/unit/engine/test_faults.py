@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import ssl
 
@@ -11,7 +13,7 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from imagekit.engine.faults import fault, in_words, is_timeout, shorten
+from imagekit.engine.faults import disk_full, fault, in_words, is_timeout, shorten
 from imagekit.errors import EngineError, InputError, Message
 
 
@@ -67,6 +69,48 @@ def test_time_outs_are_known() -> None:
     assert not is_timeout(requests.ConnectionError("reset"))
 
 
+def connecting(reason: OSError) -> requests.ConnectionError:
+    """What requests makes of a TCP connection that does not come about."""
+    try:
+        try:
+            raise reason
+        except OSError as error:
+            failed = urllib3.exceptions.NewConnectionError(
+                urllib3.connection.HTTPConnection("e.test"), f"no connection: {error}"
+            )
+            raise failed from error
+    except urllib3.exceptions.NewConnectionError as error:
+        url = "/v1.41/build?buildargs=%7B%22HTTP_PROXY%22%3A%22http%3A%2F%2Fme%3Ahush%40p%22%7D"
+        pool = urllib3.connectionpool.HTTPConnectionPool("e.test")
+        return requests.ConnectionError(urllib3.exceptions.MaxRetryError(pool, url, error))
+
+
+def test_a_connection_that_does_not_come_about_is_no_time_out() -> None:
+    """urllib3's error for it is a kind of its time-out."""
+    refused = connecting(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"))
+    assert not is_timeout(refused)
+    assert "e: nothing answers there" in str(fault("e", refused))
+    # Nothing was asked yet, so that nobody else is late.
+    late = urllib3.exceptions.ConnectTimeoutError(None, "timed out")
+    assert not is_timeout(requests.ConnectTimeout(late))
+    assert "e: the engine did not answer in time" in str(fault("e", requests.ConnectTimeout(late)))
+
+
+@pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETUNREACH])
+def test_a_host_that_cannot_be_reached(number: int) -> None:
+    assert str(fault("e", connecting(OSError(number, os.strerror(number))))) == (
+        f"e: the engine's host cannot be reached: {os.strerror(number)}\n  hint: check DOCKER_HOST"
+    )
+
+
+def test_the_address_of_a_request_is_in_no_message() -> None:
+    """That of a build has the proxy with its password."""
+    full = connecting(OSError(errno.EMFILE, "Too many open files"))
+    assert str(fault("e", full)) == "e: the engine cannot be reached: Too many open files"
+    odd = requests.exceptions.InvalidURL("bad: http://e/build?buildargs=me%3Ahush now")
+    assert str(fault("e", odd)) == "e: the engine cannot be reached: bad: http://e/build?… now"
+
+
 def test_nothing_raw_gets_out() -> None:
     with pytest.raises(EngineError), in_words("e"):
         raise OSError("x")
@@ -74,6 +118,13 @@ def test_nothing_raw_gets_out() -> None:
         raise InputError(Message("a", "b"))
     with pytest.raises(ZeroDivisionError), in_words("e"):
         raise ZeroDivisionError
+
+
+def test_a_full_disk_says_what_to_do() -> None:
+    assert disk_full("write /x: no space left on device").endswith(
+        "shows what uses it, docker builder prune removes what BuildKit keeps"
+    )
+    assert disk_full("write /x: permission denied") == ""
 
 
 def test_shorten() -> None:

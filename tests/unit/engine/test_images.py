@@ -85,6 +85,7 @@ def test_pull(fake: FakeEngine, engine: Engine) -> None:
     assert events[0] == StepStarted("pull reg.test/a:1", "pull reg.test/a:1")
     assert events[1] == StepProgress("pull reg.test/a:1", "l1 Downloading", 3, 9)
     assert isinstance(events[2], StepFinished)
+    assert events[2].seconds > 0
 
 
 @pytest.mark.parametrize("status", [None, 404, 500])
@@ -101,6 +102,7 @@ def test_failed_pull_never_gives_the_old_image(
         images.pull(engine, "reg.test/a:1", events.append)
     assert isinstance(events[-1], StepFinished)
     assert events[-1].error
+    assert events[-1].seconds > 0
 
 
 @pytest.mark.parametrize("end", ["clean", "cut"])

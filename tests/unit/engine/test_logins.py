@@ -63,3 +63,34 @@ def test_no_login(helper: None) -> None:
 def test_a_helper_that_is_not_there() -> None:
     with pytest.raises(NetworkError, match=r"(?s)reg.test:5000: .*cannot be read.*credHelpers"):
         logins.header(REF)
+
+
+@pytest.mark.parametrize("said", ["sesame", "[]", '{"Password": "sesame"}'])
+def test_a_helper_that_says_something_else(helper: None, config: Path, said: str) -> None:
+    (config / "docker-credential-lab").write_text(f"#!/bin/sh\necho '{said}'\n")
+    with pytest.raises(NetworkError) as failed:
+        logins.header(REF)
+    assert str(failed.value).startswith(
+        "reg.test:5000: the stored login cannot be read: docker-credential-lab answers with no "
+        "login\n  hint: look at "
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ('{"auths": {"a.test": {}, "r.test": {"auth": ""}}}', ": the login for r.test is damaged"),
+        ('{"auths": {"r.test": {"auth": "Zm9v"}}}', ": the login for r.test is damaged"),
+        ('{"auths": {"r.test": {"auth": 5}}}', ": the login for r.test is damaged"),
+        ('{"auths": {"r.test": "x"}}', ": the login for r.test is damaged"),
+        ('{"auths": ["r.test"]}', ": auths is no JSON object"),
+        ('{"credHelpers": ["lab"]}', ": credHelpers is no JSON object"),
+        ('{"credsStore": 5}', ": credsStore is no text"),
+        ("[]", " holds no JSON object"),
+    ],
+)
+def test_a_damaged_configuration_is_named(config: Path, written: str, what: str) -> None:
+    (config / "config.json").write_text(written)
+    with pytest.raises(NetworkError) as failed:
+        logins.header(REF)
+    assert f"cannot be read: {config}/config.json{what}\n  hint: " in str(failed.value)

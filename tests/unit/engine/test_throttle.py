@@ -57,10 +57,19 @@ def host(busy: Busy) -> str:
         ("toomanyrequests: retry-after: 626.829µs, allowed: 44000/minute", 626.829e-6),
         ("too many requests, Retry after 3 s", 3.0),
         ("429: retry-after: 2m", 120.0),
+        ("429: retry-after: 1m30s", 90.0),
+        ("retry after 10 milliseconds.", 0.01),
+        ("retry after 2 minutes", 120.0),
+        ("Retry-After: 7", 7.0),
     ],
 )
 def test_what_the_message_says_needs_no_request(text: str, seconds: float) -> None:
     assert wait_wanted("nobody.invalid", text) == pytest.approx(seconds)
+
+
+def test_what_counts_something_else_is_no_time(busy: Busy) -> None:
+    busy.value = "7"
+    assert wait_wanted(host(busy), "retry after 5 more requests") == 7.0
 
 
 @pytest.mark.parametrize(

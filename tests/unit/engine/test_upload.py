@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from requests.adapters import HTTPAdapter
 
 from imagekit.engine.refusals import RegistryError
 from imagekit.engine.upload import upload
@@ -95,3 +97,13 @@ def test_an_engine_that_refuses(fake: FakeEngine, engine: Engine, status: int) -
     with pytest.raises(ImagekitError, match="tag does not exist") as caught:
         send(engine, [])
     assert caught.value.exit_code == 3
+
+
+def test_an_engine_whose_port_nobody_listens_at(engine: Engine) -> None:
+    """That is not the registry's fault, which another target may have nothing of."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        engine.client.api.mount("http://", HTTPAdapter())
+        engine.client.api.base_url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(EngineError, match="nothing answers there"):
+            send(engine, [])

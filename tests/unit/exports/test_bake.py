@@ -47,7 +47,7 @@ def test_the_place_travels_as_secrets_and_arguments(
     write(
         "site: 1\nmirrors: {pypi: https://m.example/simple}\n"
         "registries: {docker.io: m.example/hub}\nregistry: r.example/lab\n"
-        "cache: {from: [r.example/lab/cache]}\n",
+        "cache: {from: [r.example/lab/cache], inline: true}\n",
         "site.yaml",
     )
     target = bake(run_cli, "lab-a")["target"]["lab-a"]
@@ -55,6 +55,7 @@ def test_the_place_travels_as_secrets_and_arguments(
     assert target["args"]["BASE"].startswith("m.example/hub/library/debian:")
     assert target["tags"][2] == "r.example/lab/lab-a:latest"
     assert target["cache-from"] == ["type=registry,ref=r.example/lab/cache"]
+    assert target["cache-to"] == ["type=inline"]
     secret = place / "out" / ".secrets" / "lab-a" / "mirrors"
     assert secret.read_text("utf-8") == "pypi=https://m.example/simple\n"
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600

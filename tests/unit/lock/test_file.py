@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from imagekit.errors import InputError
-from imagekit.lock import file
+from imagekit.lock import file, record
 from imagekit.lock.model import Lock, Row
 from imagekit.plan.model import Plan
-from tests.unit.lock.conftest import ONE, THREE, TWO
+from tests.unit.lock.conftest import DPKG, KNOWN, NUMPY, ONE, SITE, THREE, TWO, WHOLE
 
 
 def refused(text: str, plan: Plan, place: Path) -> list[str]:
@@ -26,6 +26,16 @@ def test_what_is_written_is_read_again(place: Path, lock: Lock, plan: Plan) -> N
     whole = replace(lock, foreign=(Row("cuda-cudart-10-0", "10.0.130-1", "amd64", (TWO,)),))
     (place / "x.lock").write_text(file.dump(whole))
     assert file.load(Path("x.lock"), plan) == whole
+
+
+def test_a_lock_of_distributions_that_carry_others_is_read_again(
+    place: Path, lock: Lock, plan: Plan
+) -> None:
+    carried = replace(NUMPY, folder=f"{SITE}/setuptools/_vendor")
+    whole = replace(WHOLE, dists=(NUMPY, carried))
+    made = record.assemble(plan, lock.base, whole, frozenset({DPKG}), KNOWN)
+    (place / "x.lock").write_text(file.dump(made))
+    assert file.load(Path("x.lock"), plan) == made
 
 
 def test_a_package_is_a_line(lock: Lock) -> None:

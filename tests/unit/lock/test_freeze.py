@@ -18,7 +18,7 @@ from imagekit.events import ignore
 from imagekit.lock import freeze
 from imagekit.lock.model import Lock, Row
 from imagekit.plan.model import Plan
-from imagekit.site import Site
+from imagekit.site import Archive, Site
 from tests.unit.lock.conftest import BASE, DPKG, ONE, THREE, TWO, WHOLE
 
 ENGINE: Any = object()
@@ -88,13 +88,13 @@ def test_another_failure_stays_what_it_is(plan: Plan) -> None:
 class Engine:
     """Knows some images by their layers, and what was asked for."""
 
-    def __init__(self, here: str, layers: dict[str, tuple[str, ...]]) -> None:
-        self.here = here
-        self.layers = layers
+    def __init__(self) -> None:
+        self.here: tuple[str, ...] = ()
+        self.layers: dict[str, tuple[str, ...]] = {}
         self.asked: list[str] = []
 
     def find(self, _engine: object, ref: str) -> Any:
-        return self.demand(_engine, ref) if ref == self.here else None
+        return self.demand(_engine, ref) if ref in self.here else None
 
     def demand(self, _engine: object, ref: str) -> Any:
         return type("Facts", (), {"id": ref, "layers": self.layers[ref]})
@@ -106,7 +106,7 @@ class Engine:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    scripted = Engine("", {})
+    scripted = Engine()
     monkeypatch.setattr(images, "find", scripted.find)
     monkeypatch.setattr(images, "demand", scripted.demand)
     monkeypatch.setattr(bases, "obtain", scripted.obtain)
@@ -123,7 +123,7 @@ def base_of(plan: Plan, lock: Lock) -> Base:
 def test_the_base_is_what_is_here_when_it_is_the_locked_one(
     engine: Engine, plan: Plan, lock: Lock
 ) -> None:
-    engine.here, engine.layers = "debian:12-slim", {"debian:12-slim": BASE.layers}
+    engine.here, engine.layers = ("debian:12-slim",), {"debian:12-slim": BASE.layers}
     assert base_of(plan, lock) == Base("debian:12-slim", "debian:12-slim")
     assert engine.asked == []
 
@@ -131,9 +131,30 @@ def test_the_base_is_what_is_here_when_it_is_the_locked_one(
 def test_a_tag_that_has_moved_is_fetched_by_its_digest(
     engine: Engine, plan: Plan, lock: Lock
 ) -> None:
-    engine.here = "debian:12-slim"
+    engine.here = ("debian:12-slim",)
     engine.layers = {"debian:12-slim": ("sha256:new",), PINNED: BASE.layers}
     assert base_of(plan, lock).reference == PINNED
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "imagekit/base:debian12",
+        f"imagekit/base:debian12-{ONE[:12]}",
+        "m.test/h/library/debian:12-slim",
+    ],
+)
+def test_a_base_of_another_source_is_what_is_here_beside_a_pulled_one(
+    engine: Engine, plan: Plan, lock: Lock, made: str
+) -> None:
+    engine.here = ("debian:12-slim", made)
+    engine.layers = {"debian:12-slim": ("sha256:new",), made: BASE.layers}
+    here = replace(lock, base=replace(BASE, digest=""))
+    site = Site(
+        registries=(("docker.io", "m.test/h"),), archives=(Archive("debian12", "r.tar", ONE),)
+    )
+    assert freeze.freeze(ENGINE, plan, here, site, ignore).base == Base(made, made)
+    assert engine.asked == []
 
 
 def test_a_base_that_is_another_one_is_refused(engine: Engine, plan: Plan, lock: Lock) -> None:
@@ -146,7 +167,13 @@ def test_a_base_that_is_another_one_is_refused(engine: Engine, plan: Plan, lock:
 
 @pytest.mark.parametrize(
     ("image", "repository"),
-    [("debian:12-slim", "debian"), ("host:5000/a/b", "host:5000/a/b"), ("debian", "debian")],
+    [
+        ("debian:12-slim", "debian"),
+        ("host:5000/a/b", "host:5000/a/b"),
+        ("debian", "debian"),
+        (f"nvidia/cuda@sha256:{THREE}", "nvidia/cuda"),
+        (f"nvidia/cuda:12.2.2-base@sha256:{THREE}", "nvidia/cuda"),
+    ],
 )
 def test_a_repository_is_a_name_without_its_tag(
     engine: Engine, plan: Plan, lock: Lock, image: str, repository: str

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from imagekit import proxies
+from imagekit.bases import Base
 from imagekit.contents import Deb, Dist
-from imagekit.errors import WorkFailedError
+from imagekit.engine import buildkit, images
+from imagekit.engine.images import ImageFacts
+from imagekit.errors import Message, WorkFailedError
+from imagekit.events import ignore
 from imagekit.lock import checksums, record
 from imagekit.lock.checksums import Checksums
-from imagekit.lock.model import Lock, Row
+from imagekit.lock.model import Lock, LockedBase, Row
 from imagekit.plan.model import Cuda, Plan
+from imagekit.site import Site
 from tests.unit.lock.conftest import BASE, DPKG, KNOWN, NUMPY, ONE, SITE, THREE, TINI, TWO, WHOLE
 
 BELOW = frozenset({DPKG})
@@ -85,6 +92,37 @@ def test_only_the_environment_s_distributions_are_locked(plan: Plan, lock: Lock)
     assert record.assemble(bare, BASE, whole, BELOW, KNOWN).python == ()
 
 
+def test_what_a_distribution_carries_inside_it_is_part_of_it(plan: Plan, lock: Lock) -> None:
+    carried = replace(NUMPY, folder=f"{SITE}/setuptools/_vendor")
+    whole = replace(WHOLE, dists=(NUMPY, carried))
+    assert record.assemble(plan, BASE, whole, BELOW, KNOWN).python == lock.python
+
+
+@pytest.mark.parametrize(
+    ("reference", "digest"),
+    [
+        ("debian:12-slim", "sha256:22"),
+        ("m.test/hub/library/debian:12-slim", "sha256:11"),
+        ("debian@sha256:33", "sha256:33"),
+        ("else.test/debian:12", "sha256:11"),
+        ("imagekit/base:debian12", ""),
+    ],
+)
+def test_the_base_s_digest_is_that_of_its_own_repository(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, reference: str, digest: str
+) -> None:
+    known = (
+        "m.test/hub/library/debian@sha256:11",
+        "debian@sha256:33",
+        "debian@sha256:22",
+    )
+    facts = ImageFacts("sha256:id", {}, 1, "", (), "linux", "amd64", known, ("sha256:layer",))
+    monkeypatch.setattr(images, "demand", lambda *_: facts)
+    engine: Any = object()
+    locked = record.locked_base(engine, plan, Base(reference, "sha256:id"))
+    assert locked == LockedBase(plan.os.image, digest, ("sha256:layer",))
+
+
 def test_answers_are_read(plan: Plan) -> None:
     known = checksums.parse(
         {"listed": f"tini 1:0.19 amd64 {ONE}\n", "cached": "", "pylock.toml": PYLOCK}
@@ -100,6 +138,29 @@ def test_answers_are_read(plan: Plan) -> None:
 
 def test_without_an_environment_there_is_no_answer_about_python() -> None:
     assert checksums.parse({"listed": "", "cached": ""}).dists == {}
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_questions_that_fail_leave_no_image(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """BuildKit names the image before all that follows is known to be well."""
+    asked: list[str] = []
+    removed: list[str] = []
+
+    def build(*_: object, tags: list[str], **__: object) -> None:
+        asked.extend(tags)
+        raise WorkFailedError(Message("index", "has nothing"))
+
+    monkeypatch.setattr(buildkit, "build", build)
+    monkeypatch.setattr(proxies, "network", lambda *_: "")
+    monkeypatch.setattr(images, "find", lambda *_: named or None)
+    monkeypatch.setattr(images, "remove", lambda _engine, ref: removed.append(ref))
+    engine: Any = object()
+    with pytest.raises(WorkFailedError, match="has nothing"):
+        checksums.ask(engine, plan, "x:1", WHOLE, Site(), on_event=ignore)
+    assert removed == (asked if named else [])
+    assert asked[0].startswith("imagekit-lock:")
 
 
 @pytest.mark.parametrize("tags", [(), ("cp311-cp311-linux_x86_64",)])
