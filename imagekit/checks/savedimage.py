@@ -142,7 +142,9 @@ def _bytes(node: Any) -> int:
 
 
 def _is_layer(head: bytes) -> bool:
-    return head.startswith((_GZIP, _ZSTD)) or head[_TAR] == b"ustar"
+    # A layer without a file is no more than the end of an archive: blocks of zeros.
+    empty = bool(head) and not any(head)
+    return empty or head.startswith((_GZIP, _ZSTD)) or head[_TAR] == b"ustar"
 
 
 def _peek(file: IO[bytes]) -> bytes:

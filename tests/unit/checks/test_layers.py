@@ -132,6 +132,29 @@ def test_the_older_form_with_a_link_for_a_layer_that_comes_twice() -> None:
     assert [layer.entries for layer in layers] == [[("a", 3)], [("a", 3)]]
 
 
+def test_a_layer_without_a_file_is_one_in_both_forms() -> None:
+    empty = bytes(1024)  # the end of an archive, and all of it
+    older = packed(
+        {
+            "one/layer.tar": empty,
+            "two/layer.tar": packed({"a": b"123"}),
+            "manifest.json": json.dumps([{"Layers": ["one/layer.tar", "two/layer.tar"]}]).encode(),
+        }
+    )
+    newer = packed(
+        {
+            "blobs/sha256/1": empty,
+            "blobs/sha256/2": packed({"a": b"123"}),
+            "manifest.json": json.dumps(
+                [{"Layers": ["blobs/sha256/1", "blobs/sha256/2"]}]
+            ).encode(),
+        }
+    )
+    for archive in (older, newer):
+        layers = read(iter([archive]), lambda *_: ())
+        assert [layer.entries for layer in layers] == [[], [("a", 3)]]
+
+
 @pytest.mark.parametrize(
     "archive",
     [
