@@ -6,7 +6,8 @@ errors are of that kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import docker.errors
@@ -49,8 +50,14 @@ def config(engine: Engine, image: str) -> ImageConfig:
     )
 
 
-def execute(
-    engine: Engine, image: str, labels: Mapping[str, str], argv: Sequence[str], timeout: float
+def execute(  # noqa: PLR0913 (what runs in what, and whose it is)
+    engine: Engine,
+    image: str,
+    labels: Mapping[str, str],
+    argv: Sequence[str],
+    timeout: float,
+    *,
+    creating: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> tuple[int, str]:
     """Run a command as root in a container that is nothing but the image.
 
@@ -60,6 +67,7 @@ def execute(
         labels: of the container, which is removed in the end.
         argv: the command and its arguments.
         timeout: seconds after which the command is ended.
+        creating: what surrounds the request for the container.
 
     Returns:
         The exit code, and output and errors together.
@@ -69,16 +77,17 @@ def execute(
         OSError: the engine did not run it.
     """
     try:
-        container = engine.client.containers.create(
-            image,
-            command=list(argv[1:]),
-            entrypoint=[argv[0]],
-            user="root",
-            labels=dict(labels),
-            network_mode="none",
-            healthcheck=_NO_HEALTH,
-            log_config=docker.types.LogConfig(type="json-file"),
-        )
+        with creating():
+            container = engine.client.containers.create(
+                image,
+                command=list(argv[1:]),
+                entrypoint=[argv[0]],
+                user="root",
+                labels=dict(labels),
+                network_mode="none",
+                healthcheck=_NO_HEALTH,
+                log_config=docker.types.LogConfig(type="json-file"),
+            )
         try:
             container.start()
             code = int(container.wait(timeout=timeout)["StatusCode"])

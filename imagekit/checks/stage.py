@@ -12,7 +12,7 @@ import tarfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -56,20 +56,23 @@ def _no_twin() -> Container:
 class Stage:
     """One running container; it is an ``Inside``."""
 
-    __slots__ = ("_container", "_engine", "_ports", "_start_twin", "gpus")
+    __slots__ = ("_container", "_creating", "_engine", "_ports", "_start_twin", "gpus")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it is made of)
         self,
         engine: Engine,
         container: Container,
         ports: Sequence[int],
         gpus: Gpus,
         start_twin: Callable[[], Container] = _no_twin,
+        *,
+        creating: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._engine = engine
         self._container = container
         self._ports = tuple(ports)
         self._start_twin = start_twin
+        self._creating = creating
         self.gpus = gpus
 
     def execute(
@@ -126,8 +129,10 @@ class Stage:
         self, argv: Sequence[str], timeout: float = EXECUTE_SECONDS
     ) -> tuple[int, str]:
         """See ``Inside``. The container is of the same run, so it goes with it at the latest."""
-        run = self._container.labels.get(RUN_LABEL, "")
-        return images.execute(self._engine, self._image, {RUN_LABEL: run}, argv, timeout)
+        labels = {RUN_LABEL: self._container.labels.get(RUN_LABEL, "")}
+        return images.execute(
+            self._engine, self._image, labels, argv, timeout, creating=self._creating
+        )
 
     def saved(self, timeout: float) -> Iterator[bytes]:
         """See ``Inside``."""
@@ -200,7 +205,7 @@ class Stage:
         """
         container = self._start_twin()
         try:
-            yield Stage(self._engine, container, self._ports, Gpus())
+            yield Stage(self._engine, container, self._ports, Gpus(), creating=self._creating)
         finally:
             with in_words(self._engine.where), suppress(docker.errors.NotFound):
                 container.remove(v=True, force=True)
@@ -232,10 +237,11 @@ def staged(engine: Engine, spec: ContainerSpec, secrets: Secrets) -> Iterator[St
         try:
             container, gpus = _start_with_gpus(run, spec, secrets)
             twin = partial(_start, run, replace(spec, gpus=""), secrets)
-            yield Stage(engine, container, [p.container_port for p in spec.ports], gpus, twin)
+            ports = [port.container_port for port in spec.ports]
+            yield Stage(engine, container, ports, gpus, twin, creating=watch.creating)
         finally:
-            remove(engine, name)
-            watch.removed = True
+            with watch.removing():
+                remove(engine, name)
 
 
 def loopback_or_all(engine: Engine) -> str:

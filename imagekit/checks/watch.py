@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
+
+import docker.errors
 
 from imagekit.checks import watcher
 from imagekit.engine.connection import Engine
@@ -31,40 +34,63 @@ _acting: list[subprocess.Popen[bytes]] = []
 class Watch:
     """What a run tells its watcher."""
 
-    __slots__ = ("_pipe", "_under_way", "removed")
+    __slots__ = ("_lock", "_over", "_pipe", "_under_way", "removed")
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
-        self._under_way = False
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._over = False
         self.removed = False
+        """Whether nothing of the run is left, nor will appear."""
 
     @contextmanager
     def creating(self) -> Iterator[None]:
         """Around a request for a container, which the engine may go on with when we do not.
 
-        A ``WorkFailedError`` is its answer; whatever else interrupts is none.
+        Checks make some in threads of their own. A ``WorkFailedError`` and docker-py's
+        ``APIError`` are its answers; whatever else interrupts is none.
+
+        Raises:
+            InterruptedError: the run is being removed.
         """
-        self.tell("creating")
-        self._under_way = True
+        with self._lock:
+            if self._over:
+                raise InterruptedError("the run is over")
+            self._under_way += 1
+            if self._under_way == 1:
+                self.tell("creating")
         try:
             yield
-        except WorkFailedError:
+        except (WorkFailedError, docker.errors.APIError):
             self._answered()
             raise
         self._answered()
 
     def _answered(self) -> None:
-        self._under_way = False
-        self.tell("created")
+        with self._lock:
+            self._under_way -= 1
+            if not self._under_way:
+                self.tell("created")
 
-    @property
-    def settled(self) -> bool:
-        """Whether nothing of the run is left (``removed``), nor will appear."""
-        return self.removed and not self._under_way
+    @contextmanager
+    def removing(self) -> Iterator[None]:
+        """Around the removal of all containers of the run; no others are asked for any more.
+
+        One that is being asked for appears when it likes: that is left to the watcher.
+        """
+        with self._lock:
+            self._over = True
+            whole = not self._under_way
+        yield
+        self.removed = whole
 
     def tell(self, line: str) -> None:
-        """Send a line. A watcher that somebody ended is missed only by a run that is killed."""
-        with suppress(BrokenPipeError):
+        """Send a line. A watcher that somebody ended is missed only by a run that is killed.
+
+        Nor does it matter that a thread has something to say after the run's end.
+        """
+        with suppress(BrokenPipeError, ValueError):
             self._pipe.write(f"{line}\n".encode("ascii"))
 
 
@@ -104,11 +130,11 @@ def watched(engine: Engine, run: str) -> Iterator[Watch]:
         watch.tell(introduction(engine, run))
         yield watch
     finally:
-        if watch.settled:
+        if watch.removed:
             watch.tell("done")
         pipe.close()
         _acting[:] = [process, *(other for other in _acting if other.poll() is None)]
-        if watch.settled:
+        if watch.removed:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_END_SECONDS)
                 _acting.remove(process)

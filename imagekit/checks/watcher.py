@@ -5,9 +5,9 @@ standard input, whose other end only the run holds. The first line is JSON: ``ru
 label's value), ``engine`` (its address; names of TLS files, no secrets), ``path`` (where
 Python finds imagekit), and ``quiet`` (seconds without anything of the run after which the
 watcher ends; ``creating`` and ``otherwise``). Then comes one word a line: ``creating`` before
-a container is asked for, ``created`` when it is there, ``done`` when all of the run is
-removed. The end of the input without ``done`` means that nobody removes it any more: the
-watcher does.
+a container is asked for, ``created`` when all that were asked for are there, ``done`` when all
+of the run is removed. The end of the input without ``done`` means that nobody removes it any
+more: the watcher does.
 
 While it waits it holds nothing but the interpreter: everything else is imported when it acts.
 """

@@ -1,6 +1,8 @@
 import io
 import os
 import tarfile
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +13,7 @@ import pytest
 
 from imagekit.checks import stage as stage_module
 from imagekit.checks import watch
-from imagekit.checks.stage import loopback_or_all, staged
+from imagekit.checks.stage import Stage, loopback_or_all, staged
 from imagekit.checks.subject import Gpus, Health, State
 from imagekit.checks.watch import Watch
 from imagekit.container import ContainerSpec, Mount, Port, Secrets
@@ -42,6 +44,7 @@ class FakeContainer:
         self.files: dict[str, tuple[bytes, int]] = {}
         self.did: list[str] = []
         self.attrs: dict[str, Any] = {}
+        self.labels: dict[str, str] = arguments["labels"]
         self.exec_result = SimpleNamespace(exit_code=0, output=b"hello")
         self.exec_argv: list[str] = []
         self.exec_user = ""
@@ -276,6 +279,63 @@ def test_the_watcher_goes_on_when_a_request_was_interrupted(
     with pytest.raises(KeyboardInterrupt), staged(engine(FakeClient()), SPEC, SECRETS):
         pass
     assert told[1:] == ["creating"]
+
+
+def test_the_watcher_goes_on_when_a_check_asked_for_a_container(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Watch, "tell", lambda _self, line: told.append(line))
+    client = FakeClient()
+    asked, go_on = threading.Event(), threading.Event()
+    create = client.create
+
+    def slow(image: str, **arguments: Any) -> FakeContainer:
+        asked.set()
+        go_on.wait(10)
+        return create(image, **arguments)
+
+    def hygiene(stage: Stage) -> None:
+        # What becomes of it is nobody's business any more.
+        with suppress(OSError, TypeError, AttributeError):
+            stage.execute_afresh(["true"])
+
+    def interrupted() -> threading.Thread:
+        thread = threading.Thread()
+        with suppress(KeyboardInterrupt), staged(engine(client), SPEC, SECRETS) as stage:
+            client.made[0].attrs["Image"] = "sha256:aa"
+            monkeypatch.setattr(client, "create", slow)
+            thread = threading.Thread(target=hygiene, args=(stage,))
+            thread.start()
+            assert asked.wait(10)
+            raise KeyboardInterrupt
+        return thread
+
+    thread = interrupted()
+    assert told[3:] == ["creating"]
+    go_on.set()
+    thread.join(10)
+    assert told[3:] == ["creating", "created"]
+
+
+def test_the_watcher_is_told_that_a_check_has_its_container(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Watch, "tell", lambda _self, line: told.append(line))
+
+    def refuses(*_: Any, **_options: Any) -> None:
+        raise docker.errors.APIError("500", explanation="disk on fire")
+
+    client = FakeClient()
+    with staged(engine(client), SPEC, SECRETS) as stage:
+        client.made[0].attrs["Image"] = "sha256:aa"
+        with monkeypatch.context() as patch:
+            patch.setattr(client, "create", refuses)
+            with pytest.raises(OSError, match="disk on fire"):
+                stage.execute_afresh(["true"])
+        assert told[3:] == ["creating", "created"]
+    assert told[-1] == "done"
 
 
 def test_the_watcher_goes_on_when_the_run_could_not_remove_all(

@@ -19,10 +19,11 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import docker.errors
 import pytest
 
 from imagekit.checks import watch
-from imagekit.checks.watch import endpoint_of, introduction, watched
+from imagekit.checks.watch import Watch, endpoint_of, introduction, watched
 from imagekit.checks.watcher import watch as read_lines
 from imagekit.engine.connection import Engine, connect_to
 from imagekit.engine.endpoint import Endpoint, Tls
@@ -204,7 +205,8 @@ def test_a_run_that_ends_well_ends_its_watcher_at_once(fake: FakeEngine) -> None
         before = children(os.getpid())
         with watched(engine, "mine") as watching:
             (watcher,) = set(children(os.getpid())) - set(before)
-            watching.removed = True
+            with watching.removing():
+                pass
         assert time.monotonic() - begun < watch.QUIET_SECONDS
         ended(watcher)
         assert len(fake.asked) == asked
@@ -217,9 +219,54 @@ def test_a_watcher_that_somebody_ended_is_no_fault(fake: FakeEngine) -> None:
         (watcher,) = set(children(os.getpid())) - set(before)
         os.kill(watcher, signal.SIGKILL)
         ended(watcher)
-        with watching.creating():
+        with watching.creating(), watching.removing():
             pass
-        watching.removed = True
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What watchers are told after their introduction."""
+    monkeypatch.setattr(watch, "introduction", lambda *_: "{}")
+    lines: list[str] = []
+    tell = Watch.tell
+
+    def noted(self: Watch, line: str) -> None:
+        lines.append(line)
+        tell(self, line)
+
+    monkeypatch.setattr(Watch, "tell", noted)
+    return lines
+
+
+@pytest.mark.parametrize("answer", [None, docker.errors.APIError("no"), WorkFailedError([])])
+def test_requests_side_by_side_are_under_way_until_the_last_is_answered(
+    told: list[str], answer: Exception | None
+) -> None:
+    engine: Any = None
+    with watched(engine, "mine") as watching:
+        with watching.creating():
+            with suppress(type(answer or EOFError())), watching.creating():
+                if answer:
+                    raise answer
+            assert told == ["{}", "creating"]
+        assert told == ["{}", "creating", "created"]
+        with watching.removing():
+            pass
+    assert told[3:] == ["done"]
+
+
+def test_what_is_still_asked_for_at_the_end_is_left_to_the_watcher(told: list[str]) -> None:
+    engine: Any = None
+    with watched(engine, "mine") as watching:
+        request = watching.creating()
+        request.__enter__()
+        with watching.removing():
+            pass
+        with pytest.raises(InterruptedError, match="the run is over"), watching.creating():
+            pass
+    assert told == ["{}", "creating"]
+    request.__exit__(None, None, None)  # the pipe is closed
+    assert told == ["{}", "creating", "created"]
 
 
 def connect_closing(fake: FakeEngine) -> Any:
