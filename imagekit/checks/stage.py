@@ -79,8 +79,8 @@ class Stage:
         self, argv: Sequence[str], user: str = "", timeout: float = EXECUTE_SECONDS
     ) -> tuple[int, str]:
         """See ``Inside``. coreutils' timeout(1) of the image ends a command that hangs."""
-        # The short option, which BusyBox has, too.
-        bounded = ["timeout", "-k", "1", f"{timeout:.1f}", *argv]
+        # The short option, which BusyBox has, too. Zero seconds would be no limit at all.
+        bounded = ["timeout", "-k", "1", f"{max(timeout, 0.1):.1f}", *argv]
         begun = time.monotonic()
         try:
             done = self._container.exec_run(bounded, user=user)

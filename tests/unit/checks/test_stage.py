@@ -185,6 +185,8 @@ def test_stop_start_logs_and_execute() -> None:
         assert stage.execute(["id", "-un"], user="lab", timeout=3) == (0, "hello")
         assert container.exec_argv == ["timeout", "-k", "1", "3.0", "id", "-un"]
         assert container.exec_user == "lab"
+        stage.execute(["id"], timeout=0.04)
+        assert container.exec_argv[:4] == ["timeout", "-k", "1", "0.1"]  # 0.0 is no limit
         container.exec_result = SimpleNamespace(exit_code=124, output=b"")
         with pytest.raises(TimeoutError, match="id did not end"):
             stage.execute(["id"])
