@@ -47,6 +47,7 @@ def check_browser(subject: Subject, deadline: Deadline) -> Data:
             with asking("a menu by a click on the panel", LOG), driving():
                 menu = _open_menu(subject, page, canvas, deadline)
                 picture = page.png()
+                complaints = page.complaints()
                 page.click(canvas.left + canvas.width / 2, canvas.top + canvas.height / 2)
         except BaseException:
             # What is wrong with the page says more than what the desktop refuses after it.
@@ -60,7 +61,7 @@ def check_browser(subject: Subject, deadline: Deadline) -> Data:
             "size": f"{canvas.width}x{canvas.height}",
             "colours": canvas.colours,
             "menu": menu.name,
-            "console": page.complaints(),
+            "console": complaints,
             "screenshot": Attachment(SCREENSHOT, "image/png", picture),
         }
 

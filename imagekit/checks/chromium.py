@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from urllib3.exceptions import HTTPError
+
 from imagekit.checks.check import AnswerError, CheckSkippedError
 from imagekit.wait import Deadline, NotYetError, until
 
@@ -102,7 +104,7 @@ class DesktopPage:
             try:
                 self._driver.set_page_load_timeout(self._deadline.timeout(_LOAD_SECONDS))
                 self._driver.get(url)
-            except WebDriverException as error:
+            except (WebDriverException, HTTPError) as error:
                 # What a page that came had to say counts more than a last load cut short.
                 raise NotYetError(complaint or _first_line(error)) from error
             soon = Deadline.after(self._deadline.timeout(_SCRIPT_SECONDS))
@@ -204,6 +206,8 @@ def chromium(deadline: Deadline) -> Iterator[DesktopPage]:
 def driving() -> Iterator[None]:
     """Turn what selenium says of a page that is not as it should be into an ``AnswerError``.
 
+    A driver that ended, or does not answer, is told by urllib3, through which it is asked.
+
     Raises:
         AnswerError: an element is not there, a script did not run, or the browser ended.
     """
@@ -211,7 +215,7 @@ def driving() -> Iterator[None]:
 
     try:
         yield
-    except WebDriverException as error:
+    except (WebDriverException, HTTPError) as error:
         raise AnswerError(_first_line(error)) from error
 
 
@@ -238,7 +242,7 @@ def _start() -> Chrome:
     try:
         quiet = webdriver.ChromeService(service, log_output=subprocess.DEVNULL)
         return webdriver.Chrome(options=options, service=quiet)
-    except WebDriverException as error:
+    except (WebDriverException, HTTPError) as error:
         raise CheckSkippedError(f"{browser} does not start here: {_first_line(error)}") from error
 
 

@@ -1,13 +1,16 @@
 """What the browser's check does where it cannot ask; the rest needs a real one (tests/docker)."""
 
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from urllib3 import HTTPConnectionPool
+from urllib3.exceptions import MaxRetryError, ProtocolError, ReadTimeoutError
 
 from imagekit.checks import browser, chromium
 from imagekit.checks.browser import check_browser
-from imagekit.checks.check import AnswerError, CheckSkippedError
+from imagekit.checks.check import AnswerError, CheckFailedError, CheckSkippedError
 from imagekit.checks.chromium import Canvas, DesktopPage, driving
 from imagekit.checks.windows import Look, Window
 from imagekit.wait import Deadline
@@ -46,6 +49,55 @@ def test_what_selenium_says_of_the_page_is_an_answer() -> None:
 
     with pytest.raises(AnswerError, match=r"^no such element$"), driving():
         raise NoSuchElementException("no such element\nStacktrace: #0")
+
+
+# As a driver that was killed, hangs, or is killed while it answers, is told of.
+DEAD = (
+    MaxRetryError(HTTPConnectionPool("localhost", 9), "/session", ConnectionRefusedError()),
+    ReadTimeoutError(HTTPConnectionPool("localhost", 9), "/session", "Read timed out."),
+    ProtocolError("Connection aborted."),
+)
+
+
+@pytest.mark.parametrize("error", DEAD)
+def test_a_browser_that_ended_is_an_answer(error: Exception) -> None:
+    with pytest.raises(AnswerError, match=r"retries|timed out|aborted"), driving():
+        raise error
+
+
+@pytest.mark.parametrize("error", DEAD)
+def test_a_driver_that_does_not_answer_is_this_machines_fault(
+    ask: Any, monkeypatch: Any, error: Exception
+) -> None:
+    from selenium import webdriver  # noqa: PLC0415
+
+    def dead(**_options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(chromium.shutil, "which", lambda _name: "/bin/false")
+    monkeypatch.setattr(webdriver, "Chrome", dead)
+    with pytest.raises(CheckSkippedError, match="/bin/false does not start here"):
+        ask()
+
+
+@pytest.mark.parametrize("dies_at", ["open", "await_desktop", "png", "complaints"])
+def test_a_browser_that_dies_on_the_way_fails(ask: Any, monkeypatch: Any, dies_at: str) -> None:
+    class Page:
+        version = "chrome 1"
+
+        def __getattr__(self, name: str) -> Any:
+            def did(*_: Any) -> Any:
+                if name == dies_at:
+                    raise DEAD[0]
+                return Canvas(1280, 800, 300, 0, 0, True)
+
+            return did
+
+    monkeypatch.setattr(browser, "chromium", lambda _deadline: nullcontext(Page()))
+    monkeypatch.setattr(browser, "_open_menu", lambda *_: window(9, "", 200, 300))
+    monkeypatch.setattr(browser, "put_back", lambda *_: None)
+    with pytest.raises(CheckFailedError, match="Max retries exceeded"):
+        ask()
 
 
 class Driver:
@@ -134,7 +186,10 @@ def test_a_menu_is_what_a_click_opens(
             browser._open_menu(*arguments)
 
 
-def test_what_the_page_had_to_say_outlives_a_last_load_cut_short(monkeypatch: Any) -> None:
+@pytest.mark.parametrize("error", [None, *DEAD])
+def test_what_the_page_had_to_say_outlives_a_last_load_cut_short(
+    monkeypatch: Any, error: Exception | None
+) -> None:
     from selenium.common.exceptions import WebDriverException  # noqa: PLC0415
 
     class Page(Driver):
@@ -145,7 +200,7 @@ def test_what_the_page_had_to_say_outlives_a_last_load_cut_short(monkeypatch: An
 
         def get(self, _url: str) -> None:
             if self.loads > 1:
-                raise WebDriverException("timeout: Timed out receiving message: 0.1")
+                raise error or WebDriverException("timeout: Timed out receiving message: 0.1")
 
         def find_elements(self, _by: str, _name: str) -> list[Any]:
             return []
