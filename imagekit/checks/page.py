@@ -44,7 +44,7 @@ def check_web(subject: Subject, deadline: Deadline) -> Data:
     _check_health(browser, deadline)
     names = _check_tls(subject, deadline)
     with asking(f"a refusal at {SESSION} without a password", WEB_LOG):
-        status = browser.get(SESSION).status
+        status = browser.await_answer(SESSION).status
     if status != 401:
         raise CheckFailedError(f"401 at {SESSION} without a password", str(status), _LOCATIONS)
     session = open_session(subject, deadline)
@@ -75,7 +75,7 @@ def _check_page(browser: Browser, answer: Answer) -> tuple[Page, int]:
         raise CheckFailedError(f"a page at / that loads {RFB_MODULE}", got, _PAGE)
     for folder in _LISTABLE:
         with asking(f"{folder} without a list of files", WEB_LOG):
-            listing = browser.get(folder)
+            listing = browser.await_answer(folder)
         if listing.status == 200:
             got = "one" if is_listing(listing.text) else "200"
             raise CheckFailedError(f"{folder} without a list of files", got, _LOCATIONS)
@@ -84,7 +84,7 @@ def _check_page(browser: Browser, answer: Answer) -> tuple[Page, int]:
 
 def _check_health(browser: Browser, deadline: Deadline) -> None:
     def attempt() -> None:
-        if (status := browser.get(HEALTH).status) != 200:
+        if (status := browser.await_answer(HEALTH).status) != 200:
             raise NotYetError(f"{status} at {HEALTH}")
 
     with asking(f"200 at {HEALTH} without a login", f"{WEB_LOG}; {VNC_LOG}"):
@@ -97,7 +97,7 @@ def _check_tls(subject: Subject, deadline: Deadline) -> list[str]:
         _, hostname = subject.inside.execute(["hostname"])
     browser = Browser(subject.address(WEB_PORT), deadline, tls=True)
     with asking("the page by https on the port of http", WEB_LOG):
-        status = browser.get("/").status
+        status = browser.await_answer("/").status
         certificate = browser.certificate()
     if status != 200:
         raise CheckFailedError("200 at / by https", str(status), WEB_LOG)

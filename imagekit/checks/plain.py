@@ -111,7 +111,7 @@ def _follow(browser: Browser, answer: Answer, hosts: Collection[str]) -> tuple[s
     if found.hostname not in hosts:
         raise AnswerError(f"a redirect to another server, {location}")
     path = f"{found.path or '/'}{'?' * bool(found.query)}{found.query}"
-    return path, browser.get(path)
+    return path, browser.await_answer(path)
 
 
 def _is_native(subject: Subject) -> bool:

@@ -89,6 +89,20 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
+def secured(plain: socket.socket) -> ssl.SSLSocket:
+    """TLS over a connection, with any certificate.
+
+    Raises:
+        ConnectionResetError: the server broke off before TLS came about, which the error of
+            ``ssl`` does not say by its kind.
+        OSError: TLS does not come about.
+    """
+    try:
+        return unverified().wrap_socket(plain)
+    except ssl.SSLEOFError as error:
+        raise ConnectionResetError(f"broken off in TLS's handshake ({error})") from error
+
+
 class TcpStream:
     """A byte stream over a connected socket."""
 
@@ -179,7 +193,7 @@ def websocket(  # noqa: PLR0913 (a request's parts)
     try:
         if tls:
             connection.settimeout(deadline.timeout())
-            connection = unverified().wrap_socket(connection)
+            connection = secured(connection)
         # A socket of our own, because a proxy of the environment must not be used here.
         with (
             _refusals(path),

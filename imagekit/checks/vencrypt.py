@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 
 from imagekit.checks.rfb import RefusedError, RfbError
-from imagekit.checks.transport import connect, unverified
+from imagekit.checks.transport import connect, secured
 from imagekit.wait import Deadline
 
 VENCRYPT = 19
@@ -50,7 +50,7 @@ def login(address: tuple[str, int], user: str, password: str, deadline: Deadline
         plain.sendall(struct.pack("!I", X509_PLAIN))
         if _read(plain, 1) != b"\1":
             raise RfbError("X509Plain was offered and not accepted")
-        with unverified().wrap_socket(plain) as secure:
+        with secured(plain) as secure:
             _authenticate(secure, user.encode(), password.encode())
     finally:
         plain.close()

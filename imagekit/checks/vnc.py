@@ -25,7 +25,7 @@ from imagekit.checks.transport import TcpStream, connect
 from imagekit.checks.web import Browser
 from imagekit.names import VNC_PORT, WEB_PORT
 from imagekit.plan.model import Desktop
-from imagekit.wait import Deadline
+from imagekit.wait import Deadline, NotYetError, until
 
 _SECURITY_TYPES = "the -SecurityTypes that Xtigervnc gets"
 
@@ -82,16 +82,23 @@ def check_vnc(subject: Subject, deadline: Deadline) -> Data:
 
 
 def _check_refusal_of_the_front(subject: Subject, deadline: Deadline) -> None:
-    with asking("a refusal of a wrong desktop password", WEB_LOG):
+    asked = "a refusal of a wrong desktop password"
+
+    def is_refused() -> bool:
         try:
             log_in(Browser(subject.address(WEB_PORT), deadline), WRONG_PASSWORD)
+        except ConnectionError as error:
+            raise NotYetError(f"the web server closes connections ({error})") from error
         except LoginRefusedError as refused:
             if refused.status in {401, 429}:  # 429: so many logins that none is looked at
-                return
+                return True
             raise
-    raise CheckFailedError(
-        "a refusal of a wrong desktop password", "a session", f"auth_basic of {SESSION} in nginx"
-    )
+        return False
+
+    with asking(asked, WEB_LOG):
+        refused = until(is_refused, deadline)
+    if not refused:
+        raise CheckFailedError(asked, "a session", f"auth_basic of {SESSION} in nginx")
 
 
 def _check_refusal_of_the_server(subject: Subject, session: Session, deadline: Deadline) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import http.client
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -17,8 +17,8 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from cryptography import x509
 
 from imagekit.checks.check import AnswerError
-from imagekit.checks.transport import NO_HEADERS, connect, unverified
-from imagekit.wait import Deadline, NotYetError, until
+from imagekit.checks.transport import NO_HEADERS, connect, secured
+from imagekit.wait import Deadline, NotYetError, T, until
 
 JAVASCRIPT_TYPES = frozenset({"text/javascript", "application/javascript"})
 
@@ -79,7 +79,7 @@ class Browser:
         try:
             connection.sock.settimeout(self._deadline.timeout())
             if self._tls:
-                connection.sock = unverified().wrap_socket(connection.sock)
+                connection.sock = secured(connection.sock)
             sent = quote(path, safe=_SAFE)
             connection.request("GET", sent, headers={"Host": "localhost", **headers})
             response = connection.getresponse()
@@ -97,16 +97,19 @@ class Browser:
         return Answer(response.status, kind, body.decode(errors="replace"), got)
 
     def certificate(self) -> x509.Certificate:
-        """The server's own certificate.
+        """The server's own certificate, however often the connection breaks before it comes.
 
         Raises:
             OSError: the server cannot be reached, or TLS does not come about.
         """
-        with connect(self._address, self._deadline) as plain:
-            plain.settimeout(self._deadline.timeout())
-            with unverified().wrap_socket(plain) as secure:
-                data = secure.getpeercert(binary_form=True) or b""
-        return x509.load_der_x509_certificate(data)
+
+        def attempt() -> bytes:
+            with connect(self._address, self._deadline) as plain:
+                plain.settimeout(self._deadline.timeout())
+                with secured(plain) as secure:
+                    return secure.getpeercert(binary_form=True) or b""
+
+        return x509.load_der_x509_certificate(self._persistently(attempt))
 
     def await_answer(self, path: str) -> Answer:
         """The first answer, however often the connection breaks until the server is up.
@@ -115,10 +118,14 @@ class Browser:
             OSError: there was none in time.
             AnswerError: as for ``get``.
         """
+        return self._persistently(lambda: self.get(path))
 
-        def attempt() -> Answer:
+    def _persistently(self, ask: Callable[[], T]) -> T:
+        """What comes of asking, again where a connection breaks off, which is no answer."""
+
+        def attempt() -> T:
             try:
-                return self.get(path)
+                return ask()
             except ConnectionError as error:
                 raise NotYetError(f"the web server closes connections ({error})") from error
 
@@ -146,7 +153,7 @@ class Browser:
                 continue
             if len(texts) >= _MOST_MODULES:
                 raise AnswerError(f"more than {_MOST_MODULES} modules")
-            answer = self.get(path)
+            answer = self.await_answer(path)
             got = f"{answer.status} and {answer.type}"
             if answer.status != 200 or answer.type not in JAVASCRIPT_TYPES:
                 raise AnswerError(f"{got} for the module {path}, wanted by {wanted_by}")

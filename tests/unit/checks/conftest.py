@@ -94,9 +94,11 @@ def desktop_server(tmp_path: Path) -> Iterator[Callable[[FakeDesktop], tuple[str
     with ExitStack() as stack:
 
         def start(fake: FakeDesktop) -> tuple[str, int]:
+            listener = both_listener(fake.names, tmp_path, fake.days)
+            listener.every_other = fake.every_other
             server = serve(
                 fake.websocket,
-                sock=both_listener(fake.names, tmp_path, fake.days),
+                sock=listener,
                 process_request=fake.page,
                 subprotocols=["binary"],  # type: ignore[list-item]
                 compression=None,

@@ -69,6 +69,7 @@ class FakeDesktop:
     blank: bool = False
     broken_upgrades: int = 0
     broken_over_tls: int = 0
+    every_other: bool = False  # connection is broken off before it is answered
     resizable: bool = True
     resize_status: int = 0
     stays: bool = False  # says that it has another size, and draws the old one
@@ -152,12 +153,19 @@ class BothListener(socket.socket):
     """A listener that speaks TLS with whoever begins so, and leaves all others as they are."""
 
     context: ssl.SSLContext
+    every_other = False
+    count = 0
 
     def accept(self) -> tuple[socket.socket, Any]:
         connection, peer = super().accept()
         connection.settimeout(5)
+        self.count += 1
         try:
-            if connection.recv(1, socket.MSG_PEEK) == b"\x16":
+            if self.every_other and self.count % 2:
+                # What was sent is read, so that this is an end and no reset.
+                connection.recv(1 << 16)
+                connection.shutdown(socket.SHUT_RDWR)
+            elif connection.recv(1, socket.MSG_PEEK) == b"\x16":
                 connection = self.context.wrap_socket(connection, server_side=True)
         except OSError:  # a client that changed its mind
             return connection, peer

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from imagekit.checks import entry
 from imagekit.checks.check import CheckFailedError
 from imagekit.checks.page import check_web
 from imagekit.checks.subject import Subject
@@ -81,6 +82,13 @@ def test_web_fails_for_an_open_door(ask: Any, behaviour: dict[str, Any], message
 
 def test_a_front_that_breaks_off_is_asked_again(ask: Any) -> None:
     assert ask(broken_over_tls=2)["rfb"] == "003.008"
+
+
+def test_a_front_that_breaks_each_connection_off_once_is_asked_again(
+    ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entry, "_BREATH", 0.1)
+    assert ask(every_other=True)["modules"] == 2
 
 
 @pytest.mark.parametrize("behaviour", [{"healthy": False}, {"broken_upgrades": 1000}])

@@ -157,10 +157,12 @@ def test_the_page(subject: MakeSubject, desktop_server: Any, fake_desktop: Any) 
     assert data == {"path": "/", "title": "Our desktop", "modules": 2}
 
 
+@pytest.mark.parametrize("every_other", [False, True])
 def test_a_page_behind_a_redirect(
-    subject: MakeSubject, desktop_server: Any, fake_desktop: Any
+    subject: MakeSubject, desktop_server: Any, fake_desktop: Any, every_other: bool
 ) -> None:
-    fake = fake_desktop(headers={"Location": "vnc.html?path=websockify"})
+    headers = {"Location": "vnc.html?path=websockify"}
+    fake = fake_desktop(headers=headers, every_other=every_other)
     fake.pages["/vnc.html?path=websockify"] = fake.pages["/"]
     fake.pages["/"] = (302, "text/html", "")
     data = plain.check_web(over_the_web(subject(web_at=desktop_server(fake))), Deadline.after(SOON))

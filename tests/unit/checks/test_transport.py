@@ -1,4 +1,5 @@
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +7,7 @@ from typing import Any
 import pytest
 
 from imagekit.checks.check import AnswerError
-from imagekit.checks.transport import TcpStream, connect, websocket
+from imagekit.checks.transport import TcpStream, connect, secured, websocket
 from imagekit.wait import Deadline
 
 
@@ -60,18 +61,37 @@ def test_path_without_a_websocket(desktop_server: Callable[..., Any], fake_deskt
         pass
 
 
-def test_server_that_hangs_up_on_the_upgrade() -> None:
+@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize("tls", [False, True])
+def test_server_that_hangs_up_on_the_upgrade(tls: bool, reads: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def hang_up() -> None:
             connection, _ = server.accept()
+            if reads:
+                connection.recv(1 << 16)
             connection.close()
 
         thread = threading.Thread(target=hang_up)
         thread.start()
         with (
             pytest.raises(ConnectionError),
-            websocket(server.getsockname()[:2], "/websockify", Deadline.after(5)),
+            websocket(server.getsockname()[:2], "/websockify", Deadline.after(5), tls=tls),
         ):
             pass
         thread.join()
+
+
+def test_tls_that_ends_in_the_handshake_is_a_connection_that_broke() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.shutdown(socket.SHUT_WR)
+    with ours, theirs, pytest.raises(ConnectionResetError, match="in TLS's handshake"):
+        secured(ours)
+
+
+def test_tls_that_is_none_is_no_connection_that_broke() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    with ours, theirs, pytest.raises(ssl.SSLError) as failed:
+        secured(ours)
+    assert not isinstance(failed.value, ConnectionError)

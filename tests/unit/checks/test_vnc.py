@@ -39,6 +39,13 @@ def test_vnc_waits_for_the_x_server_behind_the_front(ask: Any) -> None:
     assert ask(broken_upgrades=2)["width"] == 64
 
 
+def test_vnc_asks_a_front_again_that_breaks_each_connection_off_once(
+    ask: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(entry, "_BREATH", 0.1)
+    assert ask(every_other=True)["width"] == 64
+
+
 @pytest.mark.parametrize(
     ("behaviour", "message"),
     [

@@ -70,6 +70,21 @@ def test_modules_of_another_server_are_refused() -> None:
         )
 
 
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_connection_that_is_broken_off_is_made_again(
+    desktop_server: Any, fake_desktop: Any, tls: bool
+) -> None:
+    js = "text/javascript"
+    pages = {"/a.js": (200, js, 'import "./b.js";'), "/b.js": (200, js, "")}
+    address = desktop_server(fake_desktop(pages=pages, every_other=True))
+    browser = Browser(address, Deadline.after(5), tls=tls)
+    assert set(browser.load_modules("/", frozenset({"./a.js"}))) == {"/a.js", "/b.js"}
+    assert browser.certificate().subject.rfc4514_string() == "CN=fake"
+    with pytest.raises(ConnectionError):
+        browser.get("/a.js")
+    assert browser.await_answer("/a.js").status == 200
+
+
 def test_browser_waits_for_the_server() -> None:
     with pytest.raises(TimeoutError, match="nobody listens"):
         Browser(("127.0.0.1", 9), Deadline.after(0.1)).await_answer("/")
