@@ -152,7 +152,9 @@ def _check_inwards(subject: Subject, board: Clipboard, text: str, deadline: Dead
     board.offer(text)
     reader = _started(subject, "paste", text, _WAY_SECONDS, deadline)
     _serve(board, deadline, reader.done)
-    if (found := reader.result(timeout=0)) != text:
+    if not reader.done():
+        raise TimeoutError("the program that pastes did not answer in time")
+    if (found := reader.result()) != text:
         got = "nothing" if found is None else repr(found)
         asked = f"{text!r}, copied at the page, in a program of the desktop"
         raise CheckFailedError(asked, got, _LOOK_AT)

@@ -1,6 +1,7 @@
 """The clipboard between a scripted X server's viewer and its programs."""
 
 import struct
+import threading
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -21,12 +22,14 @@ def ask(desktop_server: Any, fake_desktop: Any, subject: Any, plan: Any, monkeyp
     monkeypatch.setattr(clipboard, "_HELLO_SECONDS", 0.5)
     monkeypatch.setattr(clipboard, "_WAY_SECONDS", 0.8)
 
-    def run(release: str = "debian12", inside: Any = None, **behaviour: Any) -> Any:
-        board = FakeClipboard(**behaviour)
+    def run(
+        release: str = "debian12", inside: Any = None, seconds: float = 5, **behaviour: Any
+    ) -> Any:
+        board = behaviour.pop("board", None) or FakeClipboard(**behaviour)
         the_plan = replace(plan, os=replace(plan.os, id=release))
         address = desktop_server(fake_desktop(clipboard=board))
         asked = subject(web_at=address, inside=inside or board, the_plan=the_plan)
-        return check_clipboard(asked, Deadline.after(5))
+        return check_clipboard(asked, Deadline.after(seconds))
 
     return run
 
@@ -62,6 +65,20 @@ def test_a_program_that_cannot_reach_the_x_server_is_the_cause(ask: Any, fake_in
 def test_the_oldest_release_copies_latin_letters_only(ask: Any) -> None:
     with pytest.raises(CheckSkippedError, match=r"ubuntu18\.04 copies Latin"):
         ask(release="ubuntu18.04", speaks=False)
+
+
+def test_a_program_that_does_not_answer_is_told(ask: Any) -> None:
+    class Hangs(FakeClipboard):
+        def execute(self, argv: Any, user: str = "", timeout: float = 20.0) -> tuple[int, str]:
+            if argv[-3] == "paste":
+                over.wait(10)
+            return super().execute(argv, user, timeout)
+
+    over = threading.Event()
+    board = Hangs()
+    with pytest.raises(CheckFailedError, match="the program that pastes did not answer in time"):
+        ask(inside=board, board=board, seconds=1.5)
+    over.set()
 
 
 class Says:
