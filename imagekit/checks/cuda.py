@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from imagekit.catalogue.versions import within
-from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
+from imagekit.checks.answer import PYTHON, answered
+from imagekit.checks.check import AnswerError, CheckFailedError, CheckSkippedError, Data, asking
 from imagekit.checks.subject import Subject
 from imagekit.plan.model import Cuda
 from imagekit.wait import Deadline
@@ -76,12 +76,13 @@ def check_cuda(subject: Subject, deadline: Deadline) -> Data:
         raise CheckSkippedError("the plan has no CUDA")
     with asking("CUDA's libraries", _LOOK_AT):
         code, text = subject.inside.execute(
-            ("/usr/bin/python3", "-c", _SCRIPT), user=plan.user.name, timeout=deadline.timeout()
+            (PYTHON, "-c", _SCRIPT), user=plan.user.name, timeout=deadline.timeout()
         )
-    lines = [line for line in text.splitlines() if line.startswith("imagekit:")]
-    if code != 0 or not lines:
-        raise CheckFailedError("every CUDA library loaded", _ending(code, text), _LOOK_AT)
-    found = json.loads(lines[-1].removeprefix("imagekit:"))
+    try:
+        found = answered(code, text)
+    except AnswerError as error:
+        got = _ending(code, text)
+        raise CheckFailedError("every CUDA library loaded", got, _LOOK_AT) from error
     excused = [_OF_NETWORKS, _OF_THE_DRIVER] if subject.gpus.missing else [_OF_NETWORKS]
     absent = _judge(found, excused)
     if not found["loaded"] and plan.framework is None:

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 
 from imagekit.catalogue.versions import within
 from imagekit.checks import ssh
+from imagekit.checks.answer import MARK
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
 from imagekit.checks.sshd import session
 from imagekit.checks.subject import Subject
 from imagekit.plan.model import Framework, Plan
 from imagekit.wait import Deadline
-
-_MARK = "imagekit:"
-"""Begins the line that counts: frameworks and shells say much else."""
 
 # The module's version, the CUDA that it was built for, and where it lies.
 # torch.version.cuda; tf.sysconfig.get_build_info(); jaxlib says nothing of the kind.
@@ -76,7 +74,7 @@ def _script(framework: Framework) -> str:
     cuda = _CUDA_OF[framework.name]
     return (
         f"import sys, {_MODULES[framework.name]} as m; "
-        f"print({_MARK!r} + 'version=' + m.__version__ + '|cuda=' + str({cuda}) "
+        f"print({MARK!r} + 'version=' + m.__version__ + '|cuda=' + str({cuda}) "
         "+ '|prefix=' + sys.prefix)"
     )
 
@@ -104,10 +102,10 @@ def _checked(plan: Plan, where: str, code: int, text: str) -> Mapping[str, str]:
 
 
 def _values(text: str) -> dict[str, str]:
-    lines = [line for line in text.splitlines() if line.startswith(_MARK)]
+    lines = [line for line in text.splitlines() if line.startswith(MARK)]
     if not lines:
         return {}
-    pairs = lines[-1].removeprefix(_MARK).split("|")
+    pairs = lines[-1].removeprefix(MARK).split("|")
     return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 

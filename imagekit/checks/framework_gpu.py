@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from imagekit.catalogue.versions import at_least
 from imagekit.checks import architectures, compute, gpufaults
+from imagekit.checks.answer import MARK
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
 from imagekit.checks.compute import Outcome
 from imagekit.checks.framework import interpreter, wanted
@@ -80,7 +81,7 @@ def _check_count(asked: str, outcome: Outcome, text: str, found: Facts) -> None:
     names = ", ".join(device.device for device in outcome.devices) or "none"
     got = f"{len(outcome.devices)} of {most} devices ({names})"
     warnings = [line.strip() for line in text.splitlines() if _WARNINGS.search(line)]
-    warnings = [line for line in warnings if not line.startswith(compute.MARK)][:_MOST_WARNINGS]
+    warnings = [line for line in warnings if not line.startswith(MARK)][:_MOST_WARNINGS]
     raise _failure(asked, "; ".join([got, *warnings]), text, found)
 
 

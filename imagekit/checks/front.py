@@ -68,4 +68,6 @@ def log_in(browser: Browser, password: str) -> Session:
         raise AnswerError(f"no session but {answer.type}") from error
     if not _TOKEN.fullmatch(session.token):
         raise AnswerError("a session without a token")
+    if not session.vnc.isascii():
+        raise AnswerError("a session whose password is none of VNC's")
     return session

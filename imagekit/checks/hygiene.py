@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from imagekit.checks import budget, privileges
+from imagekit.checks.answer import PYTHON, answered
 from imagekit.checks.check import CheckFailedError, Data, asking
 from imagekit.checks.imageconfig import leaks
 from imagekit.checks.subject import Subject
@@ -154,17 +155,11 @@ def _look(subject: Subject, deadline: Deadline) -> dict[str, Any]:
     """What lies in the image."""
     plan = subject.plan
     arguments = (json.dumps(_prefixes(plan)), json.dumps([file.path for file in plan.files]))
-    asked = "a look into the image"
-    with asking(asked, "/usr/bin/python3 of the image"):
+    with asking("a look into the image", f"{PYTHON} of the image"):
         code, text = subject.inside.execute_afresh(
-            ("/usr/bin/python3", "-c", _SCRIPT, *arguments), timeout=deadline.timeout()
+            (PYTHON, "-c", _SCRIPT, *arguments), timeout=deadline.timeout()
         )
-    lines = [line for line in text.splitlines() if line.startswith("imagekit:")]
-    if code != 0 or not lines:
-        raise CheckFailedError(
-            asked, f"exit code {code} and {text[-500:]!r}", "/usr/bin/python3 of the image"
-        )
-    found: dict[str, Any] = json.loads(lines[-1].removeprefix("imagekit:"))
+        found: dict[str, Any] = answered(code, text)
     return found
 
 

@@ -6,9 +6,9 @@ not hang on a network. Where the container does reach the archives, those are as
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from imagekit.checks.answer import PYTHON, answered
 from imagekit.checks.check import CheckFailedError, Data, asking
 from imagekit.checks.subject import Subject
 from imagekit.plan.model import Plan
@@ -208,14 +208,11 @@ def _ask(
     user = subject.plan.user.name
     with asking(asked):
         code, text = subject.inside.execute(
-            ("env", f"HOME={subject.home}", "/usr/bin/python3", "-c", script, *arguments),
+            ("env", f"HOME={subject.home}", PYTHON, "-c", script, *arguments),
             user=user,
             timeout=deadline.timeout(),
         )
-    lines = [line for line in text.splitlines() if line.startswith("imagekit:")]
-    if code != 0 or not lines:
-        raise CheckFailedError(asked, f"exit code {code} and {text[-500:]!r}")
-    found: dict[str, Any] = json.loads(lines[-1].removeprefix("imagekit:"))
+        found: dict[str, Any] = answered(code, text)
     if command := found.get("command"):
         raise CheckFailedError(
             asked, f"exit code {found['code']} and {found['said']!r}", f"`{command}`"

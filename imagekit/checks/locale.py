@@ -8,6 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from imagekit.checks import ssh
+from imagekit.checks.answer import PYTHON
 from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
 from imagekit.checks.ssh import Output
 from imagekit.checks.sshd import session
@@ -93,7 +94,7 @@ def _check_messages(subject: Subject, deadline: Deadline) -> str:
     asked = f"the desktop's messages in {lang}"
     look_at = f"/usr/share/locale/*/LC_MESSAGES/{domain}.mo, and dpkg's path-exclude in the build"
     with asking(asked, look_at):
-        command = ("/usr/bin/python3", "-c", _FIND, domain, lang)
+        command = (PYTHON, "-c", _FIND, domain, lang)
         code, text = subject.inside.execute(
             command, user=plan.user.name, timeout=deadline.timeout()
         )

@@ -150,11 +150,13 @@ class Notebook:
         """A new kernel or terminal, taken away in the end."""
         path = f"{self._base}/api/{kind}"
         answer = self.request("POST", path)
+        got = f"status {answer.status} for a new one at {path}: {answer.body[-300:]!r}"
         if answer.status not in {200, 201}:
-            raise AnswerError(
-                f"status {answer.status} for a new one at {path}: {answer.body[-300:]!r}"
-            )
-        name = str(json.loads(answer.body)[key])
+            raise AnswerError(got)
+        try:
+            name = str(json.loads(answer.body)[key])
+        except (ValueError, LookupError, TypeError) as error:
+            raise AnswerError(got) from error
         try:
             yield name
         finally:

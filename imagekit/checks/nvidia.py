@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ from typing import Any
 from imagekit.catalogue import hardware
 from imagekit.catalogue.hardware import Hardware
 from imagekit.checks import gpufaults
-from imagekit.checks.check import CheckFailedError, CheckSkippedError, asking
-from imagekit.checks.sessions import PYTHON
+from imagekit.checks.answer import PYTHON, answered
+from imagekit.checks.check import AnswerError, CheckFailedError, CheckSkippedError, asking
 from imagekit.checks.subject import Gpus, Subject
 from imagekit.wait import Deadline
 
@@ -130,11 +129,11 @@ def facts(subject: Subject, deadline: Deadline) -> Facts:
         code, text = subject.inside.execute(
             (PYTHON, "-c", _FACTS), user=subject.plan.user.name, timeout=deadline.timeout()
         )
-    _, found, answer = text.partition("imagekit:")
-    if code != 0 or not found:
+    try:
+        seen: dict[str, Any] = answered(code, text)
+    except AnswerError as error:
         got = f"exit code {code} and {gpufaults.last_words(text)!r}"
-        raise CheckFailedError(asked, got, gpufaults.TOOLKIT)
-    seen: dict[str, Any] = json.loads(answer)
+        raise CheckFailedError(asked, got, gpufaults.TOOLKIT) from error
     simulated = ""
     # A module that is not loaded is no simulation, and WSL has its driver elsewhere.
     told = gpufaults.find(gpufaults.IN_CONTAINER, seen["text"])

@@ -7,11 +7,11 @@ fourteen that containers have unless told otherwise are Docker's
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from imagekit.checks.answer import PYTHON, answered
 from imagekit.checks.check import CheckFailedError, Data, asking
 from imagekit.checks.subject import Subject
 from imagekit.wait import Deadline, NotYetError, until
@@ -122,15 +122,11 @@ def _both(first: Iterable[str], second: Iterable[str]) -> list[str]:
 
 
 def _look(subject: Subject, deadline: Deadline) -> dict[str, Any]:
-    asked = "the capabilities of all processes"
-    with asking(asked, _LOOK_AT):
+    with asking("the capabilities of all processes", _LOOK_AT):
         code, text = subject.inside.execute(
-            ("/usr/bin/python3", "-c", _SCRIPT), user="root", timeout=deadline.timeout()
+            (PYTHON, "-c", _SCRIPT), user="root", timeout=deadline.timeout()
         )
-    lines = [line for line in text.splitlines() if line.startswith("imagekit:")]
-    if code != 0 or not lines:
-        raise CheckFailedError(asked, f"exit code {code} and {text[-300:]!r}", _LOOK_AT)
-    found: dict[str, Any] = json.loads(lines[-1].removeprefix("imagekit:"))
+        found: dict[str, Any] = answered(code, text)
     return found
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from imagekit.checks.check import CheckFailedError
+from imagekit.checks.answer import PYTHON, answered
+from imagekit.checks.check import CheckFailedError, asking
 from imagekit.checks.subject import Subject
 from imagekit.wait import Deadline, NotYetError, until
 
 LOG = "the container's log, lines of the desktop session"
-
-PYTHON = "/usr/bin/python3"
-"""The image's own; a virtual environment's may be another."""
 
 # Of each session the program that draws last, by its name in /proc/PID/comm.
 _PANELS = {"xfce": "xfce4-panel", "lxde": "lxpanel", "lxqt": "lxqt-panel", "minimal": "icewm"}
@@ -44,8 +41,6 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
 sys.exit(f"imagekit: no {panel} in a session; programs {' '.join(sorted(mine)) or 'none'}")
 """
 _NO_PANEL = "imagekit: no "
-
-_MARK = "imagekit:"
 
 
 def in_session(subject: Subject, argv: Sequence[str], deadline: Deadline) -> tuple[int, str]:
@@ -78,23 +73,12 @@ def in_session(subject: Subject, argv: Sequence[str], deadline: Deadline) -> tup
 
 
 def ask_session(subject: Subject, script: str, deadline: Deadline, *arguments: str) -> Any:
-    """What a Python script in the session prints as JSON after ``imagekit:``.
+    """What a Python script in the session answers; see ``answer.answered``.
 
     Raises:
-        CheckFailedError: it ended otherwise.
+        CheckFailedError: it ended without an answer, or there is no session.
+        OSError: see ``in_session``.
     """
-    return answered(in_session(subject, (PYTHON, "-c", script, *arguments), deadline))
-
-
-def answered(ended: tuple[int, str]) -> Any:
-    """The answer of a script that ended with a code and printed a text.
-
-    Raises:
-        CheckFailedError: there is none.
-    """
-    code, text = ended
-    _, found, answer = text.partition(_MARK)
-    if code != 0 or not found:
-        said = text.strip()[-300:]
-        raise CheckFailedError("an answer of the session", f"exit code {code} and {said!r}", LOG)
-    return json.loads(answer)
+    code, text = in_session(subject, (PYTHON, "-c", script, *arguments), deadline)
+    with asking("an answer of the session", LOG):
+        return answered(code, text)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from imagekit.checks import ssh
+from imagekit.checks.answer import PYTHON
 from imagekit.checks.check import AnswerError
 from imagekit.checks.notebook import BASE, Notebook
 from imagekit.checks.sshd import session
@@ -27,7 +28,6 @@ _ENVIRONMENT = (
     'prefix = python and subprocess.check_output([python, "-c", "import sys; print(sys.prefix)"]); '
     "seen = [dict(os.environ), python, prefix and prefix.decode().strip()]"
 )
-PYTHON = "/usr/bin/python3"
 _ANSWER = re.compile(r"probe-begin (.*?) probe-end", re.DOTALL)
 
 EXECUTE = "in docker exec"
@@ -164,6 +164,7 @@ def _notebook(subject: Subject, deadline: Deadline) -> Notebook:
 def _read(text: str) -> Any:
     """What the probe printed, between whatever a shell says beside it."""
     match = _ANSWER.search(text)
-    if match is None:
-        raise AnswerError(f"{text[-300:]!r} instead of an answer")
-    return json.loads(match.group(1))
+    try:
+        return json.loads(match.group(1) if match else "")
+    except ValueError as error:
+        raise AnswerError(f"{text[-300:]!r} instead of an answer") from error

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from imagekit.checks.answer import PYTHON
 from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError, asking
 from imagekit.checks.disruption import Disturbable, judge, observe
 from imagekit.checks.health import LOOK_AT, await_status, promised
@@ -185,10 +186,10 @@ def _signal(subject: Subject, service: Service, number: int) -> frozenset[int]:
     found: set[int] = set()
     # root may signal all, but without CAP_SYS_PTRACE it does not see what others' sockets are.
     for user in ("root", subject.plan.user.name):
-        argv = ("/usr/bin/python3", "-c", _SIGNAL, str(number), service.socket)
+        argv = (PYTHON, "-c", _SIGNAL, str(number), service.socket)
         with asking(f"a signal to {service.name}"):
             code, text = subject.inside.execute(argv, user=user)
         if code:
             raise CheckFailedError(f"a signal to {service.name}", f"{code}: {text[-300:].strip()}")
-        found |= {int(pid) for pid in text.split()}
+        found |= {int(line) for line in text.splitlines() if line.isdecimal()}
     return frozenset(found)

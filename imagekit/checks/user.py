@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
 from typing import Any
 
 from imagekit.checks import ssh
+from imagekit.checks.answer import PYTHON, answered
 from imagekit.checks.check import CheckFailedError, Data, asking
 from imagekit.checks.sshd import session
 from imagekit.checks.subject import Subject
@@ -82,7 +82,7 @@ def check_user(subject: Subject, deadline: Deadline) -> Data:
     name = plan.user.name
     with asking(f"a command of {name}", _LOOK_AT):
         code, text = subject.inside.execute(
-            ("/usr/bin/python3", "-c", _SCRIPT), user=name, timeout=deadline.timeout()
+            (PYTHON, "-c", _SCRIPT), user=name, timeout=deadline.timeout()
         )
     found = _found("in the container", code, text)
     problems = [
@@ -93,7 +93,7 @@ def check_user(subject: Subject, deadline: Deadline) -> Data:
     ]
     if plan.sshd is not None:
         with session(subject, deadline) as transport, asking(f"a command of {name} over ssh"):
-            command = f"/usr/bin/python3 -c {shlex.quote(_SCRIPT)}"
+            command = f"{PYTHON} -c {shlex.quote(_SCRIPT)}"
             output = ssh.run(transport, command, deadline)
         again = _found("over ssh", output.code, output.text)
         problems += _umask(again, " over ssh")
@@ -114,11 +114,8 @@ def check_user(subject: Subject, deadline: Deadline) -> Data:
 
 
 def _found(where: str, code: int, text: str) -> dict[str, Any]:
-    lines = [line for line in text.splitlines() if line.startswith("imagekit:")]
-    if code != 0 or not lines:
-        got = f"exit code {code} and {text[-500:]!r}"
-        raise CheckFailedError(f"what the account is {where}", got, _LOOK_AT)
-    found: dict[str, Any] = json.loads(lines[-1].removeprefix("imagekit:"))
+    with asking(f"what the account is {where}", _LOOK_AT):
+        found: dict[str, Any] = answered(code, text)
     return found
 
 

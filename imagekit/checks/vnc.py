@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from imagekit.checks import vencrypt
+from imagekit.checks.answer import PYTHON, answered
 from imagekit.checks.check import CheckFailedError, Data, asking
 from imagekit.checks.entry import (
     VNC_LOG,
@@ -19,7 +18,6 @@ from imagekit.checks.entry import (
 from imagekit.checks.front import SESSION, LoginRefusedError, Session, log_in
 from imagekit.checks.picture import await_picture
 from imagekit.checks.rfb import VNC_AUTHENTICATION, Client, RefusedError
-from imagekit.checks.screen import PYTHON
 from imagekit.checks.subject import Subject
 from imagekit.checks.transport import TcpStream, connect
 from imagekit.checks.web import Browser
@@ -54,7 +52,7 @@ for name in ("/proc/net/tcp", "/proc/net/tcp6"):
         loopback = address in ("0100007F", "0" * 24 + "01000000")
         if words[3] == "0A" and f"socket:[{words[9]}]" in mine and not loopback:
             ports.add(int(port, 16))
-print(json.dumps(sorted(ports)))
+print("imagekit:" + json.dumps(sorted(ports)))
 """
 
 
@@ -134,11 +132,10 @@ def _check_ports(subject: Subject, desktop: Desktop, deadline: Deadline) -> None
         code, text = subject.inside.execute(
             [PYTHON, "-c", _PORTS], user=subject.plan.user.name, timeout=deadline.timeout()
         )
-    got = text.strip()
-    if code == 0 and got == json.dumps(due):
-        return
-    found = f"one on {_listed(json.loads(got))}" if code == 0 else got[-300:]
-    raise CheckFailedError(asked, found, "the -rfbport that Xtigervnc gets")
+        found = answered(code, text)
+    if found != due:
+        got = f"one on {_listed(found)}"
+        raise CheckFailedError(asked, got, "the -rfbport that Xtigervnc gets")
 
 
 def _listed(ports: list[int]) -> str:

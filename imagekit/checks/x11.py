@@ -10,7 +10,9 @@ of properties those of the Extended Window Manager Hints
 
 from __future__ import annotations
 
-from imagekit.checks.screen import PYTHON, answered
+from imagekit.checks.answer import PYTHON, answered
+from imagekit.checks.check import asking
+from imagekit.checks.screen import LOG
 from imagekit.checks.subject import Subject
 from imagekit.wait import Deadline
 
@@ -98,4 +100,6 @@ def ask_display(subject: Subject, script: str, deadline: Deadline, *arguments: s
     """
     argv = ("/usr/bin/env", *_DISPLAY, PYTHON, "-c", PRELUDE + script, *arguments)
     user = subject.plan.user.name
-    return answered(subject.inside.execute(argv, user=user, timeout=deadline.timeout()))
+    code, text = subject.inside.execute(argv, user=user, timeout=deadline.timeout())
+    with asking("an answer of the session", LOG):
+        return answered(code, text)

@@ -122,14 +122,16 @@ def jupyter_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tu
     def request(self: Notebook, method: str, path: str, token: str | None = None) -> Answer:
         if method == "GET":
             return real(self, method, path, token)
-        made = b'{"id": "k1", "name": "1"}'
         return Answer(201, "", made) if method == "POST" else Answer(204, "", b"")
 
+    made = b""
     monkeypatch.setattr(Notebook, "request", request)
     with ExitStack() as stack:
 
         def start(**behaviour: Any) -> tuple[str, int]:
+            nonlocal made
             fake = FakeJupyter(**behaviour)
+            made = fake.made
             server = serve(fake.speak, "127.0.0.1", 0, process_request=fake.answer, logger=LOG)
             thread = threading.Thread(target=server.serve_forever, daemon=True)
             thread.start()

@@ -63,6 +63,7 @@ class FakeDesktop:
     any_origin: bool = False
     healthy: bool = True
     vnc: str = "vncpage1"
+    told: str = "vncpage1"  # what the page is told of it
     names: tuple[str, ...] = ("localhost", "box")
     width: int = 64
     height: int = 32
@@ -101,7 +102,7 @@ class FakeDesktop:
             return self.answer(429)
         if given == f"Basic {pair}" or (given and self.any_password):
             return self.answer(
-                200, "application/json", f'{{"token": "{TOKEN}", "vnc": "vncpage1"}}'
+                200, "application/json", f'{{"token": "{TOKEN}", "vnc": "{self.told}"}}'
             )
         return self.answer(401)
 

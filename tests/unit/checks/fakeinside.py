@@ -13,7 +13,7 @@ class FakeInside:
     """A container seen through its engine; ``answers`` maps the command's name."""
 
     answers: dict[str, tuple[int, str]] = field(
-        default_factory=lambda: {"hostname": (0, "box\n"), "/usr/bin/python3": (0, "[]\n")}
+        default_factory=lambda: {"hostname": (0, "box\n"), "/usr/bin/python3": (0, "imagekit:[]\n")}
     )
     calls: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
     config: ImageConfig = field(default_factory=lambda: ImageConfig("sha256:aa"))

@@ -167,6 +167,14 @@ def test_all_that_differs_is_said_at_once(ask: Any) -> None:
     ]
 
 
+def test_an_answer_with_something_else_in_between_is_none(ask: Any) -> None:
+    broken = "probe-begin [{}, bash: a warning\n 1] probe-end"
+    with pytest.raises(CheckFailedError) as failed:
+        ask(exec=broken, command=broken)
+    assert f"no answer in docker exec: {broken!r} instead of an answer" in failed.value.got
+    assert "no answer in a command over ssh" in failed.value.got
+
+
 def test_a_desktop_that_does_not_come_up_fails(ask: Any) -> None:
     with pytest.raises(CheckFailedError, match="no answer in the desktop session: not in time"):
         ask(session="no desktop session\n", seconds=1)

@@ -31,7 +31,7 @@ MISMATCH = "Failed to initialize NVML: Driver/library version mismatch\n"
 def known(code: int = 0, text: str = T4, **changes: Any) -> tuple[int, str]:
     """What the script with all questions prints."""
     seen = {"code": code, "text": text, "rows": ROWS, "driver": True, "wsl": False}
-    return 0, "noise\nimagekit:" + json.dumps({**seen, "compat": False, **changes}) + "\n"
+    return 0, "noise\nimagekit:" + json.dumps({**seen, "compat": False, **changes}) + "\nbye\n"
 
 
 def listed(text: str = T4, code: int = 0) -> str:
@@ -177,6 +177,7 @@ def test_what_nvidia_smi_says_is_explained(ask: Any, text: str, code: int, messa
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
+        ((0, "imagekit:{\n"), "exit code 0 and 'imagekit:{'"),
         ((1, "python3: not found"), "exit code 1 and 'python3: not found'"),
         ((0, ""), "exit code 0 and ''"),
         (TimeoutError("python3 did not end in 3 s"), "did not end"),

@@ -8,6 +8,7 @@ import pytest
 
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
 from imagekit.checks.opengl import check_opengl
+from imagekit.checks.screen import ask_session
 from imagekit.checks.session import check_session
 from imagekit.wait import Deadline
 
@@ -45,6 +46,26 @@ def test_without_a_session_there_is_no_answer(
 ) -> None:
     with pytest.raises(CheckFailedError, match=message):
         ask(check_session, *answer)
+
+
+def test_an_answer_is_the_line_with_the_mark_whatever_else_is_said(subject: Any, ask: Any) -> None:
+    def asked(the_subject: Any, deadline: Deadline) -> Any:
+        return ask_session(the_subject, "", deadline)
+
+    assert ask(asked, 0, 'a warning\nimagekit:{"a": 1}\nimagekit:[2]\nanother\n') == [2]
+
+
+@pytest.mark.parametrize("text", ["", "imagekit:", "imagekit:{'a': 1}", "imagekit:[1\n]", "x"])
+def test_an_answer_that_cannot_be_read_fails(ask: Any, text: str) -> None:
+    def asked(the_subject: Any, deadline: Deadline) -> Any:
+        return ask_session(the_subject, "", deadline)
+
+    with pytest.raises(CheckFailedError) as failed:
+        ask(asked, 0, f"a warning\n{text}\n")
+    said = f"a warning\n{text}".strip()
+    assert str(failed.value).startswith(
+        f"asked for an answer of the session; got exit code 0 and {said!r}; look at"
+    )
 
 
 def test_opengl_says_who_draws(ask: Any) -> None:

@@ -53,7 +53,7 @@ class FakeInside:
             self.pids[where] += 1
             if self.stay_dead == where:
                 del self.pids[where]
-        return 0, f"{pid}\n"
+        return 0, f"a warning of {user}\n{pid}\n"
 
     def logs(self) -> str:
         return ""

@@ -53,6 +53,7 @@ def test_vnc_asks_a_front_again_that_breaks_each_connection_off_once(
         ({"types": (19,)}, "security types 19"),
         ({"password": "another1"}, "the front answers a password with 401"),
         ({"vnc": "another1"}, "refused: Authentication failed"),
+        ({"told": "密码"}, "a session whose password is none of VNC's"),
         ({"any_password": True}, "a refusal of a wrong desktop password; got a session"),
         ({"any_vnc": True}, "a wrong password by the X server; got a login"),
         ({"width": 65}, "a desktop of 64x32; got 65x32"),
@@ -77,9 +78,10 @@ def test_vnc_fails_when_nothing_comes_up(ask: Any) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ((0, "[5900]"), r"no port but the loopback's \(.* off\); got one on port 5900"),
-        ((0, "[5901, 5905]"), "got one on port 5901, 5905"),
-        ((1, "Traceback: no /proc"), "got Traceback: no /proc"),
+        ((0, "imagekit:[5900]"), r"no port but the loopback's \(.* off\); got one on port 5900"),
+        ((0, "a warning\nimagekit:[5901, 5905]"), "got one on port 5901, 5905"),
+        ((1, "Traceback: no /proc"), "got exit code 1 and 'Traceback: no /proc'"),
+        ((0, "imagekit:[]a warning"), r"got exit code 0 and 'imagekit:\[\]a warning'"),
     ],
 )
 def test_vnc_fails_when_a_native_port_is_open_unasked(
@@ -101,7 +103,7 @@ def native(fake_desktop: Any, fake_inside: Any, ask: Any, plan: Any) -> Any:
     listeners = []
     threads = []
 
-    def run(mode: str, ports: str = "[5900]", **behaviour: Any) -> Any:
+    def run(mode: str, ports: str = "imagekit:[5900]", **behaviour: Any) -> Any:
         listener = socket.create_server(("127.0.0.1", 0))
         listeners.append(listener)
         fake = fake_desktop(**behaviour)
@@ -140,7 +142,11 @@ def test_native_viewers_get_in_with_the_password(native: Any) -> None:
         ("password", {"vnc": "another1"}, "refused: Authentication failed"),
         ("password", {"vnc": "vncview8", "types": (2, 19)}, "VNC authentication alone"),
         ("password", {"vnc": "vncview8", "types": (2, 1)}, "no authentication"),
-        ("password", {"ports": "[5905]"}, r"on port 5900 \(.* password\); got one on port 5905"),
+        (
+            "password",
+            {"ports": "imagekit:[5905]"},
+            r"on port 5900 \(.* password\); got one on port 5905",
+        ),
         ("tls", {"vnc": "vncview8"}, "no VeNCrypt among the security types"),
     ],
 )
