@@ -42,6 +42,9 @@ sys.exit(f"imagekit: no {panel} in a session; programs {' '.join(sorted(mine)) o
 """
 _NO_PANEL = "imagekit: no "
 
+_LOOK_SECONDS = 5.0
+"""Enough to look for the panel: what takes longer has found it, and hangs."""
+
 
 def in_session(subject: Subject, argv: Sequence[str], deadline: Deadline) -> tuple[int, str]:
     """Run a command as the person who sits at the desktop would, once its panel is there.
@@ -58,17 +61,28 @@ def in_session(subject: Subject, argv: Sequence[str], deadline: Deadline) -> tup
     panel = _PANELS[desktop.session] if desktop else ""
     command = (PYTHON, "-c", _ENTER, panel, *argv)
 
+    absent = False
+    hung: TimeoutError | None = None
+
     def attempt() -> tuple[int, str]:
-        code, text = subject.inside.execute(
-            command, user=subject.plan.user.name, timeout=deadline.timeout()
-        )
-        if code == 1 and text.startswith(_NO_PANEL):
+        nonlocal absent, hung
+        given = deadline.timeout()
+        try:
+            code, text = subject.inside.execute(command, user=subject.plan.user.name, timeout=given)
+        except TimeoutError as error:
+            if not absent or given > _LOOK_SECONDS:
+                hung = error
+            raise
+        absent = code == 1 and text.startswith(_NO_PANEL)
+        if absent:
             raise NotYetError(text.strip().partition(" ")[2])
         return code, text
 
     try:
         return until(attempt, deadline, pause=0.3)
     except TimeoutError as error:
+        if hung is not None:
+            raise hung from None
         raise CheckFailedError(f"a session with its panel, {panel}", str(error), LOG) from error
 
 

@@ -1,11 +1,13 @@
 """What is asked inside of the desktop's session, against what a container may answer."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from imagekit.checks import screen
 from imagekit.checks.check import CheckFailedError, CheckSkippedError
 from imagekit.checks.opengl import check_opengl
 from imagekit.checks.screen import ask_session
@@ -46,6 +48,39 @@ def test_without_a_session_there_is_no_answer(
 ) -> None:
     with pytest.raises(CheckFailedError, match=message):
         ask(check_session, *answer)
+
+
+def hangs(*answers: tuple[int, str]) -> Any:
+    """A container that answers, and then does not in time."""
+    left = list(answers)
+
+    class Hangs:
+        def execute(self, argv: Any, timeout: float, **_user: str) -> tuple[int, str]:
+            if left:
+                return left.pop(0)
+            time.sleep(timeout)
+            raise TimeoutError(f"{argv[0]} did not end in {timeout:.0f} s")
+
+    return Hangs()
+
+
+NO_PANEL = (1, "imagekit: no xfce4-panel in a session; programs xfwm4\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "enough", "message"),
+    [
+        ([], 9.0, "OpenGL .*; got /usr/bin/python3 did not end in 1 s"),
+        ([NO_PANEL], 0.1, "OpenGL .*; got /usr/bin/python3 did not end in "),
+        ([NO_PANEL], 9.0, "its panel, xfce4-panel; got not in time: no xfce4-panel in a session"),
+    ],
+)
+def test_a_command_that_hangs_is_no_missing_panel(
+    subject: Any, monkeypatch: Any, before: list[Any], enough: float, message: str
+) -> None:
+    monkeypatch.setattr(screen, "_LOOK_SECONDS", enough)
+    with pytest.raises(CheckFailedError, match=message):
+        check_opengl(subject(inside=hangs(*before)), Deadline.after(0.7))
 
 
 def test_an_answer_is_the_line_with_the_mark_whatever_else_is_said(subject: Any, ask: Any) -> None:
