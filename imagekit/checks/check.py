@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
@@ -96,3 +96,18 @@ def asking(asked: str, look_at: str = "") -> Iterator[None]:
         yield
     except (OSError, EOFError, AnswerError) as error:
         raise CheckFailedError(asked, str(error) or type(error).__name__, look_at) from error
+
+
+@contextmanager
+def afterwards(clean: Callable[[], object]) -> Iterator[None]:
+    """Clean up after the body, however it ended.
+
+    What went wrong in the body says more than that it could not be cleaned up any more.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(CheckFailedError, OSError, EOFError, AnswerError):
+            clean()
+        raise
+    clean()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from imagekit.checks.check import Attachment, CheckFailedError, Data, asking
+from imagekit.checks.check import Attachment, CheckFailedError, Data, afterwards, asking
 from imagekit.checks.entry import VNC_LOG, joined, wanted
 from imagekit.checks.picture import png
 from imagekit.checks.rfb import Frame
@@ -112,7 +112,11 @@ def _opened(
     mark = f"imagekit-{secrets.token_hex(4)}"
     came: list[Window] = []
     found: dict[str, Window] = {}
-    try:
+
+    def close_all() -> None:
+        close(subject, mark, came, Deadline.after(_CLOSE_SECONDS))
+
+    with afterwards(close_all):
         for program in programs:
             seconds = min(_OPEN_SECONDS, deadline.timeout() / 2)
             opened = open_program(subject, program.command, mark, seconds, deadline)
@@ -128,8 +132,6 @@ def _opened(
             check_no_question(opened.others, subject)
             found[program.what] = opened.window
         yield found
-    finally:
-        close(subject, mark, came, Deadline.after(_CLOSE_SECONDS))
 
 
 def _settled_picture(subject: Subject, deadline: Deadline) -> Frame:

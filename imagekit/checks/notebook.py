@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from imagekit.checks.check import AnswerError
+from imagekit.checks.check import AnswerError, afterwards
 from imagekit.wait import Deadline, NotYetError, until
 
 if TYPE_CHECKING:
@@ -157,11 +157,9 @@ class Notebook:
             name = str(json.loads(answer.body)[key])
         except (ValueError, LookupError, TypeError) as error:
             raise AnswerError(got) from error
-        try:
+        # Maybe not there any more, which is all right: a terminal goes when its shell ends.
+        with afterwards(lambda: self.request("DELETE", f"{path}/{name}")):
             yield name
-        finally:
-            # Not there any more: a terminal goes when its shell ends.
-            self.request("DELETE", f"{path}/{name}")
 
     @contextmanager
     def _channel(self, path: str) -> Iterator[ClientConnection]:

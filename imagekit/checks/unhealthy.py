@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from imagekit.checks.answer import PYTHON
-from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError, asking
+from imagekit.checks.check import Check, CheckFailedError, CheckSkippedError, afterwards, asking
 from imagekit.checks.disruption import Disturbable, judge, observe
 from imagekit.checks.health import LOOK_AT, await_status, promised
 from imagekit.checks.report import Result
@@ -139,7 +139,7 @@ def _freeze(subject: Subject, service: Service, probes: float) -> float:
     with asking("a healthy container to begin with", LOOK_AT):
         await_status(subject.inside, "healthy", Deadline.after(_BACK_SECONDS + probes))
     begun = time.monotonic()
-    try:
+    with afterwards(lambda: _signal(subject, service, _CONTINUE)):
         if not _signal(subject, service, _FREEZE):
             raise CheckFailedError(
                 f"the process of {service.name}",
@@ -150,8 +150,6 @@ def _freeze(subject: Subject, service: Service, probes: float) -> float:
             deadline = Deadline.after(_NOTICE_SECONDS + probes)
             await_status(subject.inside, "unhealthy", deadline)
         seconds = time.monotonic() - begun
-    finally:
-        _signal(subject, service, _CONTINUE)
     with asking(f"a healthy container when {service.name} is awake again", LOOK_AT):
         await_status(subject.inside, "healthy", Deadline.after(_BACK_SECONDS + probes))
     return round(seconds, 3)

@@ -122,16 +122,20 @@ def jupyter_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tu
     def request(self: Notebook, method: str, path: str, token: str | None = None) -> Answer:
         if method == "GET":
             return real(self, method, path, token)
-        return Answer(201, "", made) if method == "POST" else Answer(204, "", b"")
+        if method == "POST":
+            return Answer(201, "", made)
+        if ends:
+            raise ConnectionRefusedError("nobody listens")
+        return Answer(204, "", b"")
 
-    made = b""
+    made, ends = b"", False
     monkeypatch.setattr(Notebook, "request", request)
     with ExitStack() as stack:
 
         def start(**behaviour: Any) -> tuple[str, int]:
-            nonlocal made
+            nonlocal made, ends
             fake = FakeJupyter(**behaviour)
-            made = fake.made
+            made, ends = fake.made, fake.ends
             server = serve(fake.speak, "127.0.0.1", 0, process_request=fake.answer, logger=LOG)
             thread = threading.Thread(target=server.serve_forever, daemon=True)
             thread.start()

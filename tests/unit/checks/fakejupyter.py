@@ -27,6 +27,7 @@ class FakeJupyter:
     markup: str = '<script defer="defer" src="/jupyter/static/lab/main.1.js?v=1&amp;x"></script>'
     scripts: int = 200
     error: str = ""
+    ends: bool = False  # before what was made is taken away
     made: bytes = b'{"id": "k1", "name": "1"}'  # what a new kernel or terminal is
     open_to_all: bool = False
     root: str = "/jupyter/?token=x"

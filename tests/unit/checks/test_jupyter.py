@@ -54,6 +54,8 @@ def test_passes_without_a_desktop(subject: Any, plan: Any, jupyter_server: Any) 
         ({"made": b"<html>Log in"}, "a new one at /jupyter/api/kernels: b'<html>Log in'"),
         ({"made": b"[]"}, "a new one at /jupyter/api/kernels: b'[]'"),
         ({"made": b"{}"}, "a new one at /jupyter/api/kernels: b'{}'"),
+        ({"error": "x is not defined", "ends": True}, "NameError: x is not defined"),
+        ({"ends": True}, "a kernel's answer on port 8888; got nobody listens"),
         ({"error": "x is not defined"}, "NameError: x is not defined"),
         ({"root": ""}, "the way from / to /jupyter/ on port 8888; got status 404"),
         ({"root": "/login"}, "the way from / to /jupyter/ on port 8888; got status 302 /login"),

@@ -32,6 +32,7 @@ class FakeInside:
     overlooked: str = ""  # a service that the health check does not look at
     stay_dead: str = ""
     stay_frozen: bool = False
+    ends_frozen: bool = False  # so that nothing can be run in it any more
     probes: int = 0
     did: list[str] = field(default_factory=list)
 
@@ -47,6 +48,8 @@ class FakeInside:
             self.did.append(f"{signal.Signals(number).name} {NAMES[where]}")
         if number == signal.SIGSTOP:
             self.frozen.add(where)
+        if number == signal.SIGCONT and self.ends_frozen:
+            return 137, ""
         if number == signal.SIGCONT and not self.stay_frozen:
             self.frozen.discard(where)
         if number == signal.SIGKILL:
@@ -104,6 +107,14 @@ def test_a_health_check_that_always_says_healthy(disturb: Any) -> None:
     assert "look at /usr/lib/imagekit/health" in result.reason
     assert inside.frozen == set()  # and not left so
     assert list(result.data["noticed"]) == ["the ssh server"]
+
+
+@pytest.mark.usefixtures("soon")
+def test_what_failed_is_told_where_the_service_cannot_be_woken(disturb: Any) -> None:
+    result = disturb(FakeInside(overlooked="80", ends_frozen=True, pids={"80": 20}))
+    assert "the process of the ssh server" in result.reason
+    result = disturb(FakeInside(overlooked="22", ends_frozen=True))
+    assert "an unhealthy container while the ssh server hangs" in result.reason
 
 
 @pytest.mark.usefixtures("soon")

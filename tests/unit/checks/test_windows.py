@@ -38,6 +38,7 @@ class Session:
 
     panel: dict[str, Any] | None = field(default_factory=lambda: PANEL)
     opens: bool = True
+    crashes: bool = False  # the session, with the first program
     greets: list[dict[str, Any]] = field(default_factory=list)  # what opens beside a program
     managers: list[int] = field(default_factory=lambda: [77])
     programs: tuple[str, ...] = ("xfce4-panel", "xfwm4")
@@ -51,6 +52,8 @@ class Session:
     ) -> tuple[int, str]:
         assert user == "lab"
         assert timeout > 0
+        if self.crashes and self.started:
+            return 1, "imagekit: no xfce4-panel in a session; programs none\n"
         script = next(part for part in argv if windows.PRELUDE in part)
         arguments = tuple(argv[list(argv).index(script) + 1 :])
         if script.endswith(windows._LOOK):
@@ -143,6 +146,15 @@ def test_a_desktop_fails(ask: Any, session: Session, message: str) -> None:
     with pytest.raises(CheckFailedError, match=message):
         ask(check_desktop, session)
     assert not session.open, "what was opened is closed"
+
+
+def test_what_failed_is_told_where_nothing_can_be_closed_any_more(
+    ask: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(desktop, "_CLOSE_SECONDS", 0.5)
+    session = Session(opens=False, crashes=True)
+    with pytest.raises(CheckFailedError, match=r"a terminal \(exo-open .* no window"):
+        ask(check_desktop, session)
 
 
 def test_a_session_passes_and_is_described(ask: Any) -> None:
