@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from imagekit.checks import keyboard
-from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, asking
+from imagekit.checks.check import CheckFailedError, CheckSkippedError, Data, afterwards, asking
 from imagekit.checks.entry import joined, wanted
 from imagekit.checks.rfb import Client
 from imagekit.checks.screen import LOG, ask_session
@@ -81,7 +81,7 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
             os.kill(int(pid), signal.SIGHUP)
     except OSError:
         continue
-shutil.rmtree(sys.argv[1])
+shutil.rmtree(sys.argv[1], ignore_errors=True)
 print("imagekit:true")
 """
 
@@ -94,13 +94,14 @@ def check_input(subject: Subject, deadline: Deadline) -> Data:
         raise CheckSkippedError("the plan has no input method")
     typed = TYPED[method]
     folder = f"/tmp/imagekit-input-{secrets.token_hex(4)}"  # noqa: S108 (in the container)
-    with joined(subject, deadline) as client, asking(f"{typed.text!r} by {method}", _LOOK_AT):
+    with (
+        joined(subject, deadline) as client,
+        asking(f"{typed.text!r} by {method}", _LOOK_AT),
+        afterwards(lambda: ask_session(subject, _CLOSE, deadline, folder)),
+    ):
         if not ask_session(subject, _OPEN, deadline, folder, str(deadline.timeout(20.0))):
             raise CheckFailedError("a terminal in front", "none", _LOOK_AT)
-        try:
-            tries = _type(subject, client, folder, typed, deadline)
-        finally:
-            ask_session(subject, _CLOSE, deadline, folder)
+        tries = _type(subject, client, folder, typed, deadline)
     return {"method": method, "text": typed.text, "tries": tries}
 
 

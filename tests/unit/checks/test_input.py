@@ -24,6 +24,7 @@ class Terminal:
     opens: bool = True
     keys: list[tuple[int, bool]] = field(default_factory=list)
     closed: int = 0
+    breaks: bool = False  # when it is to be closed
 
     def execute(
         self, argv: Sequence[str], user: str = "", timeout: float = 20.0
@@ -34,7 +35,7 @@ class Terminal:
             return 0, f"imagekit:{json.dumps(self.opens)}"
         if typing._CLOSE in argv:
             self.closed += 1
-            return 0, "imagekit:true"
+            return (1, "Traceback") if self.breaks else (0, "imagekit:true")
         return 0, "imagekit:" + json.dumps(self.lines(), ensure_ascii=False)
 
     def lines(self) -> list[str]:
@@ -96,6 +97,8 @@ def test_a_window_that_the_input_method_did_not_know_yet_gets_another_try(ask: A
     [
         (Terminal(composes=False), "'你好' by pinyin; got .*nihao"),
         (Terminal(opens=False), "a terminal in front; got none"),
+        (Terminal(composes=False, breaks=True), "'你好' by pinyin; got .*nihao"),
+        (Terminal(breaks=True), "an answer of the session; got exit code 1 and 'Traceback'"),
     ],
 )
 def test_fails(ask: Any, terminal: Terminal, message: str) -> None:
@@ -103,8 +106,10 @@ def test_fails(ask: Any, terminal: Terminal, message: str) -> None:
         ask(terminal, seconds=2.5)
 
 
-def test_a_terminal_that_was_opened_is_closed_whatever_happened(ask: Any) -> None:
-    terminal = Terminal(composes=False)
+@pytest.mark.parametrize("terminal", [Terminal(composes=False), Terminal(opens=False)])
+def test_a_terminal_that_was_opened_is_closed_whatever_happened(
+    ask: Any, terminal: Terminal
+) -> None:
     with pytest.raises(CheckFailedError):
         ask(terminal, seconds=2.5)
     assert terminal.closed == 1
