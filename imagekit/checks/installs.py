@@ -91,8 +91,8 @@ try:
         stop("apt-get purge " + NAME, 0, "its program is still there")
     version = must("apt-get", "--version").split()[1]
 finally:
-    mark = folder.strip("/").replace("/", "_")
-    lists = glob.glob("/var/lib/apt/lists/*" + mark + "*")
+    # Not by the folder's whole name: apt writes what it has of underscores as %5f.
+    lists = glob.glob("/var/lib/apt/lists/*imagekit-apt-*")
     if lists:
         run("sudo", "-n", "rm", "-f", *lists)
     shutil.rmtree(folder)
@@ -156,7 +156,8 @@ _ONLINE = (
 seconds = int(sys.argv[1])
 hurry = ["--option=Acquire::http::Timeout=5", "--option=Acquire::https::Timeout=5",
          "--option=Acquire::Retries=0", "--option=APT::Update::Error-Mode=any"]
-apt = ["timeout", "--kill-after=1", str(seconds), "sudo", "-n", "apt-get", "--yes"] + hurry
+# Not around sudo: what runs as root takes no signal of the account's.
+apt = ["sudo", "-n", "timeout", "--kill-after=1", str(seconds), "apt-get", "--yes"] + hurry
 code, said = run(*(apt + ["update"]))
 wrong = [line for line in said.splitlines()
          if any(words in line for words in ("NO_PUBKEY", "EXPKEYSIG", "REVKEYSIG", "Malformed"))]

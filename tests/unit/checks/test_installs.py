@@ -162,6 +162,33 @@ def test_the_script_says_what_apt_says(tmp_path: Path) -> None:
     assert found["command"].endswith(" update")
 
 
+def test_the_script_takes_its_lists_away(tmp_path: Path) -> None:
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    # Python's names may have an underscore, which apt writes as %5f.
+    ours = lists / "_tmp_imagekit-apt-a%5fb_._Packages"
+    theirs = lists / "archive.example_debian_dists_bookworm_InRelease"
+    for file in (ours, theirs):
+        file.touch()
+    program(tmp_path, "dpkg-deb", 'echo data > "$3"')
+    program(tmp_path, "sudo", 'shift; case $1 in rm) exec "$@" ;; esac; exit 100')
+    run(installs._APT.replace("/var/lib/apt/lists", str(lists)), path=f"{tmp_path}:/usr/bin:/bin")
+    assert list(lists.iterdir()) == [theirs]
+
+
+def test_the_archives_are_asked_for_a_time_that_holds_for_root(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    program(tmp_path, "sudo", f'echo "$*" >> {asked}')
+    program(tmp_path, "hello", "echo hello")
+    program(tmp_path, "dpkg-query", "echo hello")
+    run(installs._ONLINE, "30", path=f"{tmp_path}:/usr/bin:/bin")
+    update, install = asked.read_text().splitlines()
+    # An account may not end what sudo started for root.
+    assert update.startswith("-n timeout --kill-after=1 30 apt-get --yes ")
+    assert update.endswith(" update")
+    assert install.startswith("-n timeout --kill-after=1 30 apt-get --yes ")
+
+
 @pytest.mark.parametrize(
     ("update", "install", "found"),
     [
