@@ -37,7 +37,8 @@ def login(address: tuple[str, int], user: str, password: str, deadline: Deadline
 
     Raises:
         RefusedError: name or password are wrong.
-        RfbError: the server does not offer this way, or does not keep to the protocol.
+        RfbError: the server does not offer this way, lets nobody in now, or does not keep to
+            the protocol.
         EOFError: it closed the connection.
         OSError: it cannot be reached, or TLS does not come about.
     """
@@ -63,6 +64,8 @@ def _negotiate(stream: socket.socket) -> Offer:
         raise RfbError(f"{banner!r} where RFB 3.8 was due")
     stream.sendall(_VERSION)
     (count,) = _read(stream, 1)
+    if count == 0:  # which says nothing of a name or a password
+        raise RfbError(f"no security types: {_read_reason(stream)}")
     types = tuple(_read(stream, count))
     if VENCRYPT not in types:
         raise RfbError(f"no VeNCrypt among the security types {types}")
@@ -78,10 +81,13 @@ def _negotiate(stream: socket.socket) -> Offer:
 def _authenticate(stream: ssl.SSLSocket, user: bytes, password: bytes) -> None:
     stream.sendall(struct.pack("!II", len(user), len(password)) + user + password)
     (result,) = struct.unpack("!I", _read(stream, 4))
-    if result == 0:
-        return
+    if result != 0:
+        raise RefusedError(_read_reason(stream))
+
+
+def _read_reason(stream: socket.socket) -> str:
     (length,) = struct.unpack("!I", _read(stream, 4))
-    raise RefusedError(_read(stream, min(length, _LONGEST_REASON)).decode(errors="replace"))
+    return _read(stream, min(length, _LONGEST_REASON)).decode(errors="replace")
 
 
 def _read(stream: socket.socket, count: int) -> bytes:

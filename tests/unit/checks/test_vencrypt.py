@@ -49,6 +49,9 @@ def negotiate(connection: socket.socket, types: bytes, subtypes: tuple[int, ...]
     connection.sendall(b"RFB 003.008\n")
     assert connection.recv(12) == b"RFB 003.008\n"
     connection.sendall(bytes([len(types)]) + types)
+    if not types:
+        reason = b"Too many security failures"
+        connection.sendall(struct.pack("!I", len(reason)) + reason)
     assert connection.recv(1) == b"\x13"
     connection.sendall(b"\0\2")
     assert connection.recv(2) == b"\0\2"
@@ -78,6 +81,12 @@ def test_the_password_opens_and_offers_are_told(server: Any) -> None:
 def test_a_wrong_password_is_refused(server: Any) -> None:
     with pytest.raises(RefusedError, match="no!"):
         login(server(), "lab", "wrong", Deadline.after(5))
+
+
+def test_a_server_that_offers_nothing_says_why(server: Any) -> None:
+    with pytest.raises(RfbError, match="no security types: Too many security fail") as failed:
+        login(server(types=b""), "lab", PASSWORD, Deadline.after(5))
+    assert not isinstance(failed.value, RefusedError), "no password was looked at"
 
 
 @pytest.mark.parametrize(
