@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imagekit.checks.check import AnswerError, afterwards
+from imagekit.checks.transport import QUIET
 from imagekit.wait import Deadline, NotYetError, until
 
 if TYPE_CHECKING:
@@ -175,6 +176,7 @@ class Notebook:
                 close_timeout=1,
                 max_size=1 << 20,
                 proxy=None,
+                logger=QUIET,
             ) as channel:
                 yield channel
         except WebSocketException as error:

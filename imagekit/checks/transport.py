@@ -22,9 +22,11 @@ _CHUNK = 1 << 16
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
-_QUIET = logging.getLogger("imagekit.checks.websocket")
-_QUIET.addHandler(logging.NullHandler())
-_QUIET.propagate = False
+QUIET = logging.getLogger("imagekit.checks.websocket")
+"""For websockets, which else prints tracebacks of connections that end to a user's terminal."""
+
+QUIET.addHandler(logging.NullHandler())
+QUIET.propagate = False
 
 
 class UpgradeRefusedError(AnswerError):
@@ -206,7 +208,7 @@ def websocket(  # noqa: PLR0913 (a request's parts)
                 open_timeout=deadline.timeout(),
                 close_timeout=1,
                 max_size=_LARGEST_MESSAGE,
-                logger=_QUIET,
+                logger=QUIET,
             ) as client,
         ):
             yield WebSocketStream(client)

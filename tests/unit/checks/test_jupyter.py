@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -84,6 +85,12 @@ def test_a_kernel_computes_with_the_framework(subject: Any, plan: Any, jupyter_s
     for wrong in ("2.9.1|512.0\n", "2.10.0|nan\n", ""):
         with pytest.raises(CheckFailedError, match=r"pytorch 2.10.0 and a product of matrices"):
             ask(wrong)
+
+
+def test_nothing_is_printed_beside_the_report(ask: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="websockets.client")
+    ask()
+    assert [record for record in caplog.records if record.name.startswith("websockets")] == []
 
 
 def test_a_server_that_does_not_come_up_fails(ask: Any) -> None:
