@@ -58,8 +58,13 @@ _LANGUAGES_BY_COUNTRY = frozenset({"zh", "ku", "mn", "pa", "ti", "pap"})
 
 
 def check_locale(subject: Subject, deadline: Deadline) -> Data:
-    """The plan's language and time in a command and in a login shell over ssh."""
+    """The plan's language and time in a command and in a login shell over ssh.
+
+    Without an ssh server what is left is the desktop's messages, where they are due.
+    """
     locale = subject.plan.locale
+    if subject.plan.sshd is None and (translation := _check_messages(subject, deadline)):
+        return {"lang": locale.lang, "messages": translation}
     zone = _zone(locale.timezone)
     data: dict[str, object] = {"lang": locale.lang, "timezone": locale.timezone}
     with session(subject, deadline) as transport:

@@ -108,6 +108,18 @@ def test_messages_are_due_only_where_they_are_kept(ask: Any, plan: Any) -> None:
         assert "messages" not in data
 
 
+def test_a_desktop_without_an_ssh_server_is_asked_for_its_messages(ask: Any) -> None:
+    seen = {
+        "lang": "zh_CN.UTF-8",
+        "messages": "/usr/share/locale/zh_CN/LC_MESSAGES/xfce4-panel.mo",
+    }
+    assert ask(sshd=None) == seen
+    with pytest.raises(CheckFailedError, match=r"the desktop's messages in zh_CN\.UTF-8"):
+        ask(sshd=None, messages=(0, "\n"))
+    with pytest.raises(CheckSkippedError, match="ssh"):
+        ask(sshd=None, desktop=None)
+
+
 def test_skipped_where_the_time_zone_is_unknown(ask: Any, plan: Any) -> None:
     with pytest.raises(CheckSkippedError, match="Mars/Olympus"):
         ask(locale=replace(plan.locale, timezone="Mars/Olympus"))
