@@ -87,7 +87,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Any:
         return fake.answer
 
     found = SimpleNamespace(id="sha256:aa", attrs={"Config": CONFIG}, history=lambda: HISTORY)
-    fake.api_version = "1.41"
+    fake.api_version, fake.store = "1.41", "overlay2"
     fake.client = SimpleNamespace(
         images=SimpleNamespace(get=lambda _: found),
         containers=SimpleNamespace(create=create),
@@ -166,4 +166,10 @@ def test_nothing_is_asked_of_a_disk_without_room(
     with pytest.raises(CheckSkippedError, match=r"0.0 GB are free in /var/lib/docker"):
         list(image.saved(engine, "demo", 9.0))
     monkeypatch.setattr(image, "disk", lambda _: Disk("/var/lib/docker", 7))
+    assert list(image.saved(engine, "demo", 9.0)) == [b"one", b"two"]
+
+
+def test_containerd_needs_no_room(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.store = "containerd"
+    monkeypatch.setattr(image, "disk", lambda _: Disk("/var/lib/docker", 6))
     assert list(image.saved(engine, "demo", 9.0)) == [b"one", b"two"]
