@@ -134,11 +134,6 @@ class WebSocketStream:
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
 
-    @property
-    def subprotocol(self) -> str:
-        """What the server chose; empty when it chose none."""
-        return self._connection.subprotocol or ""
-
     def send(self, data: bytes) -> None:
         """See ``Stream``."""
         from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 (slow import)
