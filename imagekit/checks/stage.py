@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import tarfile
 import time
 import uuid
@@ -15,14 +14,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
 import docker.errors
 
-from imagekit.checks import gpufaults
 from imagekit.checks import image as images
+from imagekit.checks.host import gpus_on, not_given, remote_host
 from imagekit.checks.leftovers import remove
 from imagekit.checks.subject import EXECUTE_SECONDS, Gpus, Health, ImageConfig, State
 from imagekit.checks.watch import Watch, watched
@@ -35,7 +32,6 @@ from imagekit.names import RUN_LABEL
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-_DRIVER = Path("/proc/driver/nvidia")
 _NOT_STARTED = "the container did not start: "
 _LOG_LINES = 200
 _TIMED_OUT = 124  # timeout(1), "EXIT STATUS"
@@ -186,7 +182,7 @@ class Stage:
         with in_words(self._engine.where):
             self._container.reload()
         network = self._container.attrs["NetworkSettings"]
-        host = _remote_host(self._engine) or "127.0.0.1"
+        host = remote_host(self._engine) or "127.0.0.1"
         found: dict[int, tuple[str, int]] = {}
         for port in self._ports:
             if bindings := (network["Ports"] or {}).get(f"{port}/tcp"):
@@ -246,15 +242,7 @@ def staged(engine: Engine, spec: ContainerSpec, secrets: Secrets) -> Iterator[St
 
 def loopback_or_all(engine: Engine) -> str:
     """Where to publish ports: on loopback only, unless the engine is on another machine."""
-    return "0.0.0.0" if _remote_host(engine) else "127.0.0.1"  # noqa: S104 (passwords are fresh)
-
-
-def _remote_host(engine: Engine) -> str:
-    """The engine's machine; empty when it is this one."""
-    host = urlsplit(engine.address).hostname or ""
-    if not engine.address.startswith(("tcp://", "ssh://", "http://", "https://")):
-        return ""
-    return "" if host in {"localhost", "127.0.0.1", "::1"} else host
+    return "0.0.0.0" if remote_host(engine) else "127.0.0.1"  # noqa: S104 (passwords are fresh)
 
 
 def _start_with_gpus(run: _Run, spec: ContainerSpec, secrets: Secrets) -> tuple[Container, Gpus]:
@@ -269,8 +257,8 @@ def _start_with_gpus(run: _Run, spec: ContainerSpec, secrets: Secrets) -> tuple[
         remove(run.engine, run.id)
         # The other checks are asked all the same.
         container = _start(run, replace(spec, gpus=""), secrets)
-        return container, _not_given(run.engine, spec.gpus, refusal)
-    return container, Gpus(spec.gpus, missing="", on_host=_gpus_of_host(run.engine))
+        return container, not_given(run.engine, spec.gpus, refusal)
+    return container, Gpus(spec.gpus, missing="", on_host=gpus_on(run.engine))
 
 
 def _start(run: _Run, spec: ContainerSpec, secrets: Secrets) -> Container:
@@ -310,36 +298,6 @@ def _start(run: _Run, spec: ContainerSpec, secrets: Secrets) -> Container:
                 Message(spec.image, f"{_NOT_STARTED}{error.explanation}")
             ) from error
     return container.get_wrapped_container()
-
-
-def _not_given(engine: Engine, asked: str, refusal: str) -> Gpus:
-    """Why a container with GPUs did not start: the host has none, or does not give them."""
-    fault = gpufaults.find(gpufaults.AT_START, refusal)
-    said = gpufaults.last_words(refusal)
-    if fault is not None and not fault.absent:
-        return Gpus(asked, f"{fault.cause} (it said: {said})", fault.remedy)
-    if fault is None:
-        return Gpus(asked, f"the engine gives no GPUs: {said}", gpufaults.TOOLKIT)
-    reasons = [f"{fault.cause} (it said: {said})"]
-    with in_words(engine.where):
-        runtimes = engine.client.info().get("Runtimes") or {}
-    if "nvidia" not in runtimes:
-        reasons.append("the engine offers no NVIDIA runtime")
-    if not _remote_host(engine) and not _DRIVER.exists():
-        reasons.append(f"{_DRIVER} is missing on this host")
-    return Gpus(asked, "; ".join(reasons))
-
-
-def _gpus_of_host(engine: Engine) -> int:
-    """How many GPUs NVIDIA's driver runs on the engine's host; 0 where it is another one.
-
-    Each has a folder of its own with ``information``, which also names those that the
-    administrator excluded (open-gpu-kernel-modules, kernel-open/nvidia/nv-procfs.c).
-    """
-    if _remote_host(engine):
-        return 0
-    told = [file.read_text() for file in _DRIVER.glob("gpus/*/information")]
-    return sum(1 for text in told if not re.search(r"Excluded:\s+Yes", text))
 
 
 @contextmanager

@@ -11,8 +11,7 @@ from typing import Any
 import docker.errors
 import pytest
 
-from imagekit.checks import stage as stage_module
-from imagekit.checks import watch
+from imagekit.checks import host, watch
 from imagekit.checks.stage import Stage, loopback_or_all, staged
 from imagekit.checks.subject import Gpus, Health, State
 from imagekit.checks.watch import Watch
@@ -432,7 +431,7 @@ WITH_GPUS = ContainerSpec(image="sha256:aa", gpus="all")
 @pytest.fixture(autouse=True)
 def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Where this host's driver would tell of its GPUs; there is none."""
-    monkeypatch.setattr(stage_module, "_DRIVER", tmp_path / "nvidia")
+    monkeypatch.setattr(host, "_DRIVER", tmp_path / "nvidia")
     return tmp_path / "nvidia"
 
 
