@@ -13,7 +13,7 @@ from imagekit.engine.buildkit import build
 
 PAGE = Path(__file__).parents[3] / "docs" / "api.md"
 MODULES = ("imagekit.context", "imagekit.engine.buildkit", "imagekit.engine.connection")
-BELOW = {"imagekit.errors", "imagekit.events"}
+BELOW = {"imagekit.errors", "imagekit.events", "imagekit.home"}
 
 
 def test_it_needs_nothing_of_profiles_and_plans() -> None:
