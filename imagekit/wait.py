@@ -10,6 +10,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_LATE = "not in time: "
+
 
 class NotYetError(Exception):
     """The condition does not hold yet; the text says what is missing."""
@@ -67,11 +69,16 @@ def until(condition: Callable[[], T], deadline: Deadline, *, pause: float = 0.1)
         except NotYetError as not_yet:
             missing = str(not_yet)
             if deadline.left <= pause:
-                raise TimeoutError(f"not in time: {missing}") from not_yet
+                raise _late(missing) from not_yet
         except TimeoutError as error:
             # The last try had too little time for an answer: what the one before it found
             # missing says more.
             if missing and deadline.left <= pause:
-                raise TimeoutError(f"not in time: {missing}") from error
+                raise _late(missing) from error
             raise
         time.sleep(pause)
+
+
+def _late(missing: str) -> TimeoutError:
+    """Said once, also where what was awaited had a wait of its own."""
+    return TimeoutError(f"{_LATE}{missing.removeprefix(_LATE)}")

@@ -22,6 +22,20 @@ def test_the_last_reason_is_told_when_time_is_up() -> None:
         until(condition, Deadline.after(0.02), pause=0.01)
 
 
+def test_a_wait_within_a_wait_is_told_once() -> None:
+    def inner() -> None:
+        raise NotYetError("the cake is not baked")
+
+    def outer() -> None:
+        try:
+            until(inner, Deadline.after(0))
+        except TimeoutError as error:
+            raise NotYetError(str(error)) from error
+
+    with pytest.raises(TimeoutError, match=r"^not in time: the cake is not baked$"):
+        until(outer, Deadline.after(0.02), pause=0.01)
+
+
 def test_a_last_try_without_time_for_an_answer_says_nothing_new() -> None:
     tries = iter(["the cake is not baked"])
     deadline = Deadline.after(0.02)
