@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import shutil
 import subprocess
@@ -95,6 +96,7 @@ def test_another_file_than_was_meant(imported: dict[str, Any], tmp_path: Path) -
         (tar(ROOT, "w:xz")[:40], "cannot be read"),
         (tar(ROOT, "w:gz")[:20], "cannot be read"),
     ],
+    ids=itertools.count(),  # the bytes of a compressed one tell the time
 )
 def test_what_holds_no_root(
     imported: dict[str, Any], tmp_path: Path, data: bytes, what: str
