@@ -42,8 +42,9 @@ MUTANTS = (
         "a kill leaves a lock of the screen behind that looks alive",
         (
             # As when its process's number, a small one, is another's after the start.
-            f"RUN sed -i -e 's#^rm -rf .tmp..X.*#[ ! -e {_LOCK} ] || echo {_PID} > {_LOCK}#' "
-            rf"-e 's/^mkdir .tmp/mkdir -p \/tmp/' {_START}/10-account"
+            "RUN sed -i -e 's#rm -f .tmp..X[*]-lock#rm -f#' "
+            f"-e 's#rm -f .tmp..X1-lock.*#[ ! -e {_LOCK} ] || echo {_PID} > {_LOCK}#' "
+            f"{_START}/10-account"
         ),
         "restart",
         ("the same answers after kill and start",),
