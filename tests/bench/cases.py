@@ -80,8 +80,8 @@ def eight() -> tuple[Case, ...]:
         ("tensorflow-cpu==2.21.0", "name: tensorflow, version: '2.21'", ("tmux",)),
         ("tensorflow-cpu==2.20.0", "name: tensorflow, version: '2.20'", ("git", "tmux")),
         ("tensorflow-cpu==2.20.0", "name: tensorflow, version: '2.20'", ("nano",)),
-        ("jax", "name: jax", ("git", "tree")),
-        ("jax", "name: jax", ("screen",)),
+        ("jax==0.5.3", "name: jax, version: '0.5'", ("git", "tree")),
+        ("jax==0.5.3", "name: jax, version: '0.5'", ("screen",)),
     )
     return tuple(
         Case(
