@@ -218,7 +218,7 @@ def _solve(
         tags=tags,
         secrets=site.build_secrets(),
         build_args={
-            "BASE": base.reference,
+            "BASE": bases.pin(engine, base, options.platform),
             **proxies.environment(site),
             **_inline(site),
             **_epoch(options.epoch),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from imagekit import names
-from imagekit.bases import BASE_LABEL
+from imagekit.bases import BASE_LABEL, PINNED
 from imagekit.engine import inventory
 from imagekit.engine.connection import Engine
 from imagekit.engine.images import ImageFacts
@@ -99,6 +99,7 @@ def survey(engine: Engine, wanted: Wanted) -> Survey:
     if not wanted.profiles:
         items += _stray_networks(engine, wanted)
         items += _bases(engine, containers)
+        items += _pinned(engine, containers)
         items += _answers(engine, containers)
     if wanted.cache_cap is not None:
         items.append(_cache(engine, used.cache, wanted.cache_cap))
@@ -237,6 +238,17 @@ def _bases(engine: Engine, containers: Iterable[Holding]) -> Iterator[Item]:
         if len(inventory.steps(engine, image.id)) == 1:
             base = f"base {image.labels[BASE_LABEL]}"
             yield _image(engine, image, base, True, "bootstrapped again since")
+
+
+def _pinned(engine: Engine, containers: Iterable[Holding]) -> Iterator[Item]:
+    """Bases from registries that only our second name is left of."""
+    used = {container.image for container in containers}
+    for image in inventory.named_images(engine, f"{PINNED}:*"):
+        if any(not tag.startswith(f"{PINNED}:") for tag in image.tags):
+            continue
+        goes = image.id not in used
+        reason = "its own name is gone, or a newer one has it" if goes else "a container uses it"
+        yield _image(engine, image, "base", goes, reason)
 
 
 def _image(engine: Engine, image: ImageFacts, what: str, goes: bool, reason: str) -> Item:

@@ -20,7 +20,10 @@ from imagekit.errors import InputError, Message
 @click.command()
 @click.argument("os_", metavar="OS")
 @click.option(
-    "--ref", metavar="NAME", default="", help="Name for the image instead of imagekit/base:OS."
+    "--ref",
+    metavar="NAME",
+    default="",
+    help="Name for the image instead of localhost/imagekit/base:OS.",
 )
 @click.option(
     "--output",

@@ -1,25 +1,30 @@
-"""Bases from archives and from mmdebstrap."""
+"""Bases from archives, from mmdebstrap, and from registries that need no asking."""
 
 from __future__ import annotations
 
 import io
 import shutil
+import socket
 import tarfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from threading import Thread
 
 import docker.errors
 import pytest
 
-from imagekit import archives, bases, catalogue
+from imagekit import archives, bases, build, catalogue, names
+from imagekit.bases import Base
+from imagekit.context import Context, ContextFile
 from imagekit.engine import bootstrap, debootstrap, images
 from imagekit.engine.connection import Engine
 from imagekit.errors import EngineError
 from imagekit.events import ignore
-from imagekit.plan.model import Os
+from imagekit.plan.model import Os, Plan
 from imagekit.site import Archive, Site
 from tests.docker.support import missing
 
@@ -93,3 +98,43 @@ def test_mmdebstrap_makes_a_base_with_debootstraps_packages(
     assert {"apt", "bash", "usr-is-merged"} <= set(packages)
     assert not {"usrmerge", "perl-modules-5.36"} & set(packages)
     assert not any("InRelease" in name or "mmdebstrap" in name for name in packages)
+
+
+@contextmanager
+def listener() -> Iterator[tuple[str, list[object]]]:
+    """A host of a registry that hangs up at once: its name, and who called."""
+    callers: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            with suppress(OSError):  # the end
+                while True:
+                    caller, address = server.accept()
+                    callers.append(address)
+                    caller.close()
+
+        thread = Thread(target=hang_up, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}", callers
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+
+
+def test_nobody_is_asked_about_a_base_that_is_there(
+    engine: Engine, tiny_base: str, ssh_plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry's image may be a newer one by now, and its host out of reach."""
+    there = images.demand(engine, tiny_base)
+    with listener() as (host, callers):
+        name = f"{host}/lab/debian:12"
+        plan = replace(ssh_plan, profile="ik-bases", os=replace(ssh_plan.os, image=name))
+        text = f"ARG BASE\nFROM ${{BASE}}\nLABEL {names.PLAN_LABEL}={plan.digest}\n"
+        context = Context((ContextFile("Dockerfile", text.encode()),))
+        monkeypatch.setattr(build, "render", lambda _: context)
+        images.tag(engine, there.id, [name])
+        pinned = bases.pin(engine, Base(name, there.id))
+        with removed(engine, *{name, pinned}, *names.tags(plan)):
+            built = build.build(engine, plan, Site(), build.Options(), ignore)
+            assert built.base == Base(name, there.id)
+            assert images.demand(engine, built.image_id).layers == there.layers
+        assert callers == []

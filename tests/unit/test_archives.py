@@ -23,7 +23,7 @@ from imagekit.site import Archive, Site
 
 ENGINE: Any = object()
 ROOT = ("./", "./bin", "./etc/passwd")
-REF = "imagekit/base:debian12-x"
+REF = "localhost/imagekit/base:debian12-x"
 
 
 @pytest.fixture
@@ -122,7 +122,10 @@ def test_an_image_is_an_archives_only_by_its_whole_checksum(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     archive = Archive("debian12", "/a", "ab" * 32)
-    assert archives.reference(archive, "imagekit/base") == "imagekit/base:debian12-abababababab"
+    assert (
+        archives.reference(archive, "localhost/imagekit/base")
+        == "localhost/imagekit/base:debian12-abababababab"
+    )
     labels = {archives.LABEL: archive.sha256}
     monkeypatch.setattr(images, "find", lambda *_: SimpleNamespace(labels=labels))
     assert archives.find(ENGINE, archive, REF)

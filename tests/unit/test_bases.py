@@ -19,7 +19,7 @@ from imagekit.site import Archive, Site
 
 DEBIAN = Os("debian12", "debian:12-slim", "bookworm")
 CUDA = Os("ubuntu22.04", "nvidia/cuda:12.4.1-runtime-ubuntu22.04", "jammy")
-LOCAL = "imagekit/base:debian12"
+LOCAL = "localhost/imagekit/base:debian12"
 ENGINE: Any = object()
 HERE = Site()
 NO_REGISTRY = NetworkError(Message("debian:12-slim", "no route to the registry", "check it"))
@@ -232,7 +232,7 @@ def test_a_root_does_not_stand_in_for_an_image_with_more_in_it(
     sources: Sources, obtain: Obtain
 ) -> None:
     sources.pulling = NO_REGISTRY
-    sources.there = {"imagekit/base:ubuntu22.04"}
+    sources.there = {"localhost/imagekit/base:ubuntu22.04"}
     with pytest.raises(EngineError, match="no route to the registry"):
         obtain(os=CUDA)
     assert not any(asked.startswith("bootstrap") for asked in sources.asked)
@@ -272,7 +272,7 @@ def test_only_what_is_there(sources: Sources, obtain: Obtain, fresh: bool) -> No
 
 SHA = "ab" * 32
 ARCHIVE = Archive("debian12", "/srv/debian12.tar.xz", SHA)
-PACKED = "imagekit/base:debian12-abababababab"
+PACKED = "localhost/imagekit/base:debian12-abababababab"
 WITH_ARCHIVE = Site(archives=(ARCHIVE,))
 BAD_ARCHIVE = InputError(Message(ARCHIVE.place, "its sha256 is 0", "check it"))
 

@@ -21,7 +21,7 @@ from imagekit.render import render
 from imagekit.site import Site
 from imagekit.steps import Place
 
-ENGINE: Any = object()
+ENGINE: Any = SimpleNamespace(store="overlay2")
 BASE = Base("debian:12-slim", "sha256:base")
 STEPS = tuple(StepRun("step", 1.0, cached=cached) for cached in (True, False, True))
 ALL_PROXIES = [
@@ -168,6 +168,15 @@ def test_a_frozen_build_has_the_lock_s_base_and_its_files(engine: Engine, plan: 
     assert list(engine.context.files) == sorted(engine.context.files)
 
 
+def test_the_engine_is_told_the_pinned_name(
+    engine: Engine, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bases, "pin", lambda *told: f"pinned {told[1:]}")
+    built = build.build(ENGINE, plan, Site(), Options(platform="linux/arm64"), ignore)
+    assert engine.told["build_args"] == {"BASE": f"pinned {(BASE, 'linux/arm64')}"}
+    assert built.base == BASE
+
+
 @pytest.mark.parametrize("epoch", [0, 1_700_000_000])
 def test_the_engine_is_told_the_epoch(engine: Engine, plan: Plan, epoch: int) -> None:
     build.build(ENGINE, plan, Site(), Options(epoch=epoch), ignore)
@@ -265,6 +274,6 @@ def test_a_proxy_on_the_loopback_puts_the_steps_into_the_hosts_network(
     engine: Engine, plan: Plan
 ) -> None:
     client = SimpleNamespace(info=dict)
-    local: Any = SimpleNamespace(where="here", client=client)
+    local: Any = SimpleNamespace(where="here", client=client, store="overlay2")
     build.build(local, plan, Site(http_proxy="http://127.0.0.1:7890"), Options(), ignore)
     assert engine.told["network"] == "host"

@@ -89,21 +89,30 @@ def test_every_dockerfile_ends_with_the_step_that_images_are_known_by(planned: P
     assert render(planned("")).dockerfile.rstrip().endswith(f"\n{gc.LAST_STEP}")
 
 
-def answers(number: int, *tags: str) -> ImageFacts:
+def unlabelled(number: int, *tags: str) -> ImageFacts:
     return ImageFacts(f"sha256:{number}", {}, 1, "", tags, "linux", "amd64")
 
 
-def test_what_a_killed_lock_left_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("repository", "reason"),
+    [
+        ("imagekit-lock", "was left by a lock that did not end"),
+        ("localhost/imagekit/from", "its own name is gone, or a newer one has it"),
+    ],
+)
+def test_what_has_only_names_of_our_own_goes(
+    monkeypatch: pytest.MonkeyPatch, repository: str, reason: str
+) -> None:
     left, used, named = (
-        answers(1, "imagekit-lock:a"),
-        answers(2, "imagekit-lock:b"),
-        answers(3, "imagekit-lock:c", "mine:1"),
+        unlabelled(1, f"{repository}:a"),
+        unlabelled(2, f"{repository}:b"),
+        unlabelled(3, f"{repository}:c", "mine:1"),
     )
     old = Holding("c1", "odd_name", {names.RUN_LABEL: "0"}, gc.RUN_SECONDS, used.id)
     engine: Any = object()
 
     def named_images(_engine: object, pattern: str) -> tuple[ImageFacts, ...]:
-        return (left, used, named) if pattern == "imagekit-lock:*" else ()
+        return (left, used, named) if pattern == f"{repository}:*" else ()
 
     monkeypatch.setattr(inventory, "named_images", named_images)
     monkeypatch.setattr(inventory, "labelled_images", lambda *_: ())
@@ -113,7 +122,7 @@ def test_what_a_killed_lock_left_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     found = gc.survey(engine, gc.Wanted()).items
     assert [(item.kind, item.id, item.goes, item.reason) for item in found] == [
         ("container", "c1", True, "left by a run 120 min ago"),
-        ("image", left.id, True, "was left by a lock that did not end"),
+        ("image", left.id, True, reason),
         ("image", used.id, False, "a container uses it"),
     ]
     # It belongs to no profile.

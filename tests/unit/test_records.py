@@ -64,7 +64,7 @@ def test_a_base_from_a_registry_is_named_by_its_digest(plan: Plan) -> None:
 
 
 def test_a_bootstrapped_base_is_named_by_its_id(plan: Plan) -> None:
-    found = materials(records.of_image(ENGINE, plan, built("imagekit/base:debian12")))
+    found = materials(records.of_image(ENGINE, plan, built("localhost/imagekit/base:debian12")))
     assert found["debian:12-slim"] == {"name": "debian:12-slim", "digest": {"sha256": "2" * 64}}
 
 

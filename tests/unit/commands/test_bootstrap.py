@@ -37,7 +37,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_an_image_is_made(run_cli: RunCli, made: dict[str, Any]) -> None:
     ended = run_cli("bootstrap", "debian12")
-    assert (ended.code, ended.out) == (0, "sha256:1 imagekit/base:debian12\n")
+    assert (ended.code, ended.out) == (0, "sha256:1 localhost/imagekit/base:debian12\n")
     assert made["recipe"].suite == "bookworm"
     assert made["labels"] == {"dev.imagekit.base": "debian12"}
     assert made["closed"]

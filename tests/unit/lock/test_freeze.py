@@ -139,8 +139,8 @@ def test_a_tag_that_has_moved_is_fetched_by_its_digest(
 @pytest.mark.parametrize(
     "made",
     [
-        "imagekit/base:debian12",
-        f"imagekit/base:debian12-{ONE[:12]}",
+        "localhost/imagekit/base:debian12",
+        f"localhost/imagekit/base:debian12-{ONE[:12]}",
         "m.test/h/library/debian:12-slim",
     ],
 )

@@ -105,7 +105,7 @@ def test_what_a_distribution_carries_inside_it_is_part_of_it(plan: Plan, lock: L
         ("m.test/hub/library/debian:12-slim", "sha256:11"),
         ("debian@sha256:33", "sha256:33"),
         ("else.test/debian:12", "sha256:11"),
-        ("imagekit/base:debian12", ""),
+        ("localhost/imagekit/base:debian12", ""),
     ],
 )
 def test_the_base_s_digest_is_that_of_its_own_repository(
