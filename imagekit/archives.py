@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import lzma
 import re
-import shutil
+import sys
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -23,27 +23,35 @@ from imagekit import fetch
 from imagekit.engine import images
 from imagekit.engine.connection import Engine
 from imagekit.engine.images import ImageFacts
-from imagekit.engine.process import output, running
 from imagekit.errors import InputError, Message
 from imagekit.events import Emit, ignore
 from imagekit.site import Archive, Site
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 LABEL = "dev.imagekit.base.archive"
 """The label whose value is the sha256 of the archive that a base was made of."""
 
 _CHUNK = 1 << 18  # bytes
-_ZSTD = b"\x28\xb5\x2f\xfd"  # RFC 8878, section 3.1.1
 _OPENERS: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
     b"\x1f\x8b": lambda raw: cast("IO[bytes]", gzip.GzipFile(fileobj=raw)),
     b"BZh": lambda raw: cast("IO[bytes]", bz2.BZ2File(raw)),
     b"\xfd7zXZ\x00": lambda raw: cast("IO[bytes]", lzma.LZMAFile(raw)),  # noqa: SIM115 - _opened closes it
+    # RFC 8878, section 3.1.1
+    b"\x28\xb5\x2f\xfd": lambda raw: cast("IO[bytes]", zstd.ZstdFile(raw)),
 }
 
 # What lies at the top of a root (file-hierarchy(7)), and at the top of an archive that
 # `docker save` wrote (https://github.com/moby/docker-image-spec and the OCI image layout).
 _OF_A_ROOT = frozenset({"bin", "boot", "dev", "etc", "home", "lib", "sbin", "usr", "var"})
 _OF_AN_IMAGE = re.compile(r"manifest\.json|index\.json|oci-layout|blobs|[0-9a-f]{64}(\.json)?")
-_UNREADABLE = (OSError, EOFError, lzma.LZMAError, zlib.error, tarfile.TarError)
+_UNREADABLE = (
+    *(OSError, EOFError, tarfile.TarError),
+    *(lzma.LZMAError, zlib.error, zstd.ZstdError),
+)
 
 
 def reference(archive: Archive, repository: str) -> str:
@@ -140,10 +148,6 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
     with file.open("rb") as raw:
         start = raw.read(6)
         raw.seek(0)
-        if start.startswith(_ZSTD):
-            with running(_zstd(file)) as process:
-                yield cast("IO[bytes]", process.stdout)
-            return
         opener = next((one for magic, one in _OPENERS.items() if start.startswith(magic)), None)
         with opener(raw) if opener else nullcontext(raw) as opened:
             yield opened
@@ -151,19 +155,6 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
 
 def _pieces(file: Path) -> Iterator[bytes]:
     """All of a file, unpacked."""
-    with file.open("rb") as raw:
-        of_zstd = raw.read(len(_ZSTD)) == _ZSTD
-    if of_zstd:
-        yield from output(_zstd(file))
-        return
     with _opened(file) as opened:
         while chunk := opened.read(_CHUNK):
             yield chunk
-
-
-def _zstd(file: Path) -> list[str]:
-    """The command that unpacks a file; Python has no zstd before 3.14."""
-    if shutil.which("zstd") is None:
-        what = "is compressed with zstd, and the program zstd is not installed"
-        raise InputError(Message(str(file), what, "apt-get install zstd"))
-    return ["zstd", "-dc", "--", str(file)]
