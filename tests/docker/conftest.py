@@ -20,7 +20,8 @@ from imagekit.events import ignore
 from imagekit.plan.model import Os, Plan
 from imagekit.plan.resolve import resolve
 from imagekit.site import load as load_site
-from tests.docker.support import PROFILE, Builder, Cli, missing
+from tests.docker.support import PROFILE, Builder, Cli
+from tests.required import missing
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,7 +15,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from imagekit.engine.connection import Engine
-from tests.docker.support import missing
+from tests.required import missing
 
 
 class Quiet(SimpleHTTPRequestHandler):

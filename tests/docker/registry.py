@@ -19,7 +19,7 @@ from pathlib import Path
 import bcrypt
 
 from imagekit.wait import Deadline, NotYetError, until
-from tests.docker.support import missing
+from tests.required import missing
 
 _CONFIG = """\
 version: 0.1

@@ -26,7 +26,7 @@ from imagekit.errors import EngineError
 from imagekit.events import ignore
 from imagekit.plan.model import Os, Plan
 from imagekit.site import Archive, Site
-from tests.docker.support import missing
+from tests.required import missing
 
 DEBIAN = catalogue.os_releases()["debian12"]
 PLAIN = Os(DEBIAN.id, DEBIAN.image, DEBIAN.suite)

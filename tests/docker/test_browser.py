@@ -23,7 +23,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from imagekit.engine.connection import Engine
-from tests.docker.support import await_health, missing
+from tests.docker.support import await_health
+from tests.required import missing
 
 PASSWORD = "a longer password: 密码 ñ 😀"
 COPIED = "中文剪贴板 测试 ñ é 😀"

@@ -24,7 +24,8 @@ from imagekit.errors import EngineError
 from imagekit.names import RUN_LABEL
 from imagekit.run.person import PERSON_LABEL
 from imagekit.wait import Deadline, NotYetError, until
-from tests.docker.support import Cli, missing
+from tests.docker.support import Cli
+from tests.required import missing
 
 
 def context_of(*lines: str) -> Context:

@@ -18,7 +18,7 @@ from imagekit.context import Context, ContextFile
 from imagekit.engine import images
 from imagekit.engine.buildkit import build
 from imagekit.engine.connection import Engine
-from tests.docker.support import missing
+from tests.required import missing
 
 SOON = 5.0  # seconds after Ctrl-C
 

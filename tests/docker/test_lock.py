@@ -31,7 +31,8 @@ from imagekit.lock.model import Lock, Row
 from imagekit.plan.model import Plan, Python
 from imagekit.wait import Deadline, NotYetError, until
 from tests.docker import test_parts
-from tests.docker.support import Builder, missing
+from tests.docker.support import Builder
+from tests.required import missing
 
 place = test_parts.place
 

@@ -28,7 +28,8 @@ from imagekit.plan.model import Os
 from tests.docker.archives import gateway, upstream
 from tests.docker.releases import DESKTOP, SSH_ONLY
 from tests.docker.reverseproxy import ReverseProxy, serving
-from tests.docker.support import Cli, missing
+from tests.docker.support import Cli
+from tests.required import missing
 
 CHAIN = "IMAGEKIT-TEST"
 

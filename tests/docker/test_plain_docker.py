@@ -12,7 +12,8 @@ import pytest
 
 from imagekit import site
 from imagekit.engine.connection import Engine
-from tests.docker.support import PROFILE, Cli, missing
+from tests.docker.support import PROFILE, Cli
+from tests.required import missing
 
 TAG = "ik-test/plain:1"
 

@@ -11,8 +11,9 @@ from imagekit.engine.connection import Engine
 from imagekit.plan.model import Plan
 from tests.docker.mutants import EVERYDAY
 from tests.docker.mutants.mutant import Mutant
-from tests.docker.support import PROFILE, REQUIRED, Cli
+from tests.docker.support import PROFILE, Cli
 from tests.docker.trial import Trials, on_trial
+from tests.required import REQUIRED
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,8 @@ from imagekit.engine.connection import Engine
 from imagekit.names import SSH_PORT, WEB_PORT
 from imagekit.wait import Deadline, NotYetError, until
 from tests.docker.box import SECONDS, Box, OpenSsh, started, write_key
-from tests.docker.support import await_health, missing
+from tests.docker.support import await_health
+from tests.required import missing
 
 pytestmark = pytest.mark.image
 

@@ -26,7 +26,7 @@ from imagekit.container import Secrets
 from imagekit.plan.model import Framework, Plan
 from imagekit.plan.resolve import resolve
 from imagekit.wait import Deadline
-from tests.docker.support import missing
+from tests.required import missing
 
 SECONDS = 300.0
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.wait import Deadline, NotYetError, until
-from tests.docker.support import missing
+from tests.required import missing
 
 _PORT = 2376  # docker's own for TLS
 

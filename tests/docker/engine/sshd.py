@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagekit.wait import Deadline, NotYetError, until
-from tests.docker.support import missing
+from tests.required import missing
 
 _SETTINGS = """\
 ListenAddress 127.0.0.1:{port}

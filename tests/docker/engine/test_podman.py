@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from imagekit.wait import Deadline, NotYetError, until
-from tests.docker.support import Cli, missing
+from tests.docker.support import Cli
+from tests.required import missing
 
 
 @pytest.fixture

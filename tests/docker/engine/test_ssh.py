@@ -16,7 +16,8 @@ from imagekit.engine.connection import Engine, connect
 from imagekit.errors import EngineError
 from imagekit.events import Event, StepLog
 from tests.docker.engine.sshd import Sshd, sshd
-from tests.docker.support import gone, missing
+from tests.docker.support import gone
+from tests.required import missing
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,13 @@ import pytest
 from imagekit.checks import openssh, ssh
 from imagekit.checks.check import CheckFailedError
 from imagekit.wait import Deadline
+from tests.required import missing
 
-needs_client = pytest.mark.skipif(
-    not openssh.is_there(openssh.version()), reason="this machine has no OpenSSH client"
-)
+
+@pytest.fixture
+def client() -> None:
+    if not openssh.is_there(openssh.version()):
+        missing("openssh", "this machine has no OpenSSH client")
 
 
 @pytest.fixture
@@ -53,13 +56,13 @@ def test_version(program: Any, says: str, version: str, there: bool) -> None:
     assert openssh.is_there(version) == there
 
 
-@needs_client
+@pytest.mark.usefixtures("client")
 def test_a_command(ssh_server: Any, key: Any) -> None:
     fake = ssh_server(run=lambda command, _: (3, f"{command} ran\n"))
     assert run(fake, key) == ssh.Output(3, "echo hello ran\n")
 
 
-@needs_client
+@pytest.mark.usefixtures("client")
 def test_another_key_or_another_server_fails(ssh_server: Any, key: Any) -> None:
     fake = ssh_server()
     with pytest.raises(CheckFailedError, match="Permission denied"):

@@ -11,10 +11,16 @@ from pathlib import Path
 import pytest
 
 from imagekit import assets
+from tests.required import missing
 
 PROGRAM = assets.folder("templates") / "rootfs/desktop/usr/lib/imagekit/desktop-keys"
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+
+@pytest.fixture(autouse=True)
+def openssl() -> None:
+    """The program that makes the hash for nginx."""
+    if shutil.which("openssl") is None:
+        missing("openssl", "openssl is not installed")
 
 
 def token(folder: Path) -> str:
