@@ -7,25 +7,21 @@ from dataclasses import dataclass
 
 from imagekit import archives, catalogue, fetch, proxies
 from imagekit.catalogue import OsRelease
-from imagekit.engine import bootstrap, images, platforms
+from imagekit.engine import bootstrap, images
 from imagekit.engine.bootstrap import Recipe
 from imagekit.engine.connection import Engine
+from imagekit.engine.pin import LOCAL
 from imagekit.errors import EngineError, ImagekitError, InputError, Message, NetworkError
 from imagekit.events import Emit, Notice
 from imagekit.plan.model import Os
 from imagekit.site import Archive, Site
 
-BOOTSTRAPPED = "localhost/imagekit/base"
-"""Repository of bases that were made here. Nobody else can have it: a name without a host is Docker
-Hub's, where ``imagekit`` may be anybody."""
-
-PINNED = "localhost/imagekit/from"
-"""Repository of second names of bases that came from a registry; see ``pin``."""
+BOOTSTRAPPED = f"{LOCAL}imagekit/base"
+"""Repository of bases that were made here."""
 
 BASE_LABEL = "dev.imagekit.base"
 
 _DOCKER_HUB = "docker.io"
-_LOCAL = "localhost/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,34 +71,6 @@ def obtain(engine: Engine, os: Os, site: Site, *, fresh: bool, on_event: Emit) -
         if root:
             return _bootstrapped(engine, os, site, reasons, on_event)
     raise EngineError(reasons or [_left_out(os, policy)])
-
-
-def pin(engine: Engine, base: Base, platform: str = "") -> str:
-    """What ``FROM`` is told, so that the build stands on this very image.
-
-    With the containerd image store, BuildKit asks the registry of a name first, even for an
-    image that is there, and takes what that has now (``image-resolve-mode=default``; moby,
-    ``daemon/internal/builder-next/builder.go``; moby/buildkit, ``util/resolver/pool.go``). The
-    build would wait for a registry that nobody reaches, or stand on another image than the
-    one found. So the image gets a second name there, whose registry is this host.
-
-    Args:
-        engine: where it is.
-        base: what was found.
-        platform: what is built for, normalized; empty for the engine's own. An image of
-            another platform is left to the registry.
-
-    Raises:
-        EngineError: the image is gone, or the engine refused.
-    """
-    if engine.store != "containerd" or base.reference.startswith(_LOCAL):
-        return base.reference
-    found = images.demand(engine, base.image_id)
-    if platform and found.architecture != platforms.architecture(platform):
-        return base.reference
-    name = f"{PINNED}:{found.id.removeprefix('sha256:')[:12]}"
-    images.tag(engine, found.id, [name])
-    return name
 
 
 def known_as(os: Os, site: Site) -> tuple[str, ...]:

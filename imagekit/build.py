@@ -12,6 +12,7 @@ from imagekit.context import DOCKERFILE, Context, ContextFile
 from imagekit.document import quote
 from imagekit.engine import buildkit, images
 from imagekit.engine.connection import Engine
+from imagekit.engine.pin import pin
 from imagekit.engine.trace import StepRun
 from imagekit.errors import InputError, Message, WorkFailedError
 from imagekit.events import Emit, Notice
@@ -218,7 +219,7 @@ def _solve(
         tags=tags,
         secrets=site.build_secrets(),
         build_args={
-            "BASE": bases.pin(engine, base, options.platform),
+            "BASE": pin(engine, base.reference, base.image_id, options.platform),
             **proxies.environment(site),
             **_inline(site),
             **_epoch(options.epoch),

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from imagekit import names
-from imagekit.bases import BASE_LABEL, PINNED
+from imagekit.bases import BASE_LABEL
 from imagekit.engine import inventory
 from imagekit.engine.connection import Engine
 from imagekit.engine.images import ImageFacts
 from imagekit.engine.inventory import Holding, Usage
+from imagekit.engine.pin import PINNED
 from imagekit.errors import WorkFailedError
 from imagekit.names import RUN_LABEL
 from imagekit.run.person import PERSON_LABEL
@@ -173,6 +174,8 @@ def _rank(image: ImageFacts) -> tuple[str, bool, str]:
 def _is_ours(tag: str, profile: str, plan: str, registry: str) -> bool:
     """Whether a build or a push gave this name by itself."""
     repository, _, name = tag.rpartition(":")
+    if repository == PINNED:
+        return True
     ours = {f"{prefix}/{profile}" for prefix in (names.REPOSITORY, registry) if prefix}
     short = plan[:12]
     return repository in ours and (name in {"latest", short} or name.startswith(f"{short}-"))

@@ -24,6 +24,7 @@ from imagekit.contents import Contents, Deb, Dist
 from imagekit.context import ContextFile
 from imagekit.engine import buildkit, images, inside
 from imagekit.engine.connection import Engine
+from imagekit.engine.pin import pin
 from imagekit.errors import EngineError
 from imagekit.events import Emit
 from imagekit.plan.model import Plan
@@ -76,7 +77,7 @@ def ask(  # noqa: PLR0913 - what is asked for, and what a build has to be told
     Args:
         engine: where the image is.
         plan: what it was built from.
-        image: a name of it; an id alone would be looked for in a registry.
+        image: a name of it.
         wanted: the packages of dpkg and of Python to ask for.
         site: how to get to the package indexes.
         on_event: told of the steps.
@@ -90,13 +91,14 @@ def ask(  # noqa: PLR0913 - what is asked for, and what a build has to be told
         _list("python", (f"{dist.name}=={dist.version}" for dist in wanted.dists)),
     )
     answers = f"{names.ANSWERS}:{uuid.uuid4().hex}"
+    pinned = pin(engine, image, images.demand(engine, image).id)
     try:
         buildkit.build(
             engine,
             render_questions(plan, lists),
             tags=[answers],
             secrets=site.build_secrets(),
-            build_args={"IMAGE": image, **proxies.environment(site)},
+            build_args={"IMAGE": pinned, **proxies.environment(site)},
             network=proxies.network(engine, site, on_event),
             on_event=on_event,
         )

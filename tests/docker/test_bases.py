@@ -22,6 +22,7 @@ from imagekit.bases import Base
 from imagekit.context import Context, ContextFile
 from imagekit.engine import bootstrap, debootstrap, images
 from imagekit.engine.connection import Engine
+from imagekit.engine.pin import pin
 from imagekit.errors import EngineError
 from imagekit.events import ignore
 from imagekit.plan.model import Os, Plan
@@ -132,7 +133,7 @@ def test_nobody_is_asked_about_a_base_that_is_there(
         context = Context((ContextFile("Dockerfile", text.encode()),))
         monkeypatch.setattr(build, "render", lambda _: context)
         images.tag(engine, there.id, [name])
-        pinned = bases.pin(engine, Base(name, there.id))
+        pinned = pin(engine, name, there.id)
         with removed(engine, *{name, pinned}, *names.tags(plan)):
             built = build.build(engine, plan, Site(), build.Options(), ignore)
             assert built.base == Base(name, there.id)

@@ -171,9 +171,10 @@ def test_a_frozen_build_has_the_lock_s_base_and_its_files(engine: Engine, plan: 
 def test_the_engine_is_told_the_pinned_name(
     engine: Engine, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bases, "pin", lambda *told: f"pinned {told[1:]}")
+    monkeypatch.setattr(build, "pin", lambda *told: f"pinned {told[1:]}")
     built = build.build(ENGINE, plan, Site(), Options(platform="linux/arm64"), ignore)
-    assert engine.told["build_args"] == {"BASE": f"pinned {(BASE, 'linux/arm64')}"}
+    told = (BASE.reference, BASE.image_id, "linux/arm64")
+    assert engine.told["build_args"] == {"BASE": f"pinned {told}"}
     assert built.base == BASE
 
 

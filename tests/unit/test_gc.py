@@ -63,6 +63,11 @@ def test_names_in_the_site_s_registry_are_ours_and_in_another_are_not() -> None:
     assert decided(*found, old)[0] == "stay"
 
 
+def test_a_name_to_build_on_is_ours() -> None:
+    found = [image(n, p) for n, p in enumerate("bc", 1)]
+    assert decided(*found, image(0, "a", "localhost/imagekit/from:0123456789ab"))[0] == "go"
+
+
 def test_a_plan_that_was_built_again_keeps_the_newer_image() -> None:
     assert decided(image(1, "a"), image(2, "a", "imagekit/x:latest")) == {1: "go", 2: "stay"}
 

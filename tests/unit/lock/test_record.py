@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -148,19 +149,23 @@ def test_questions_that_fail_leave_no_image(
     asked: list[str] = []
     removed: list[str] = []
 
-    def build(*_: object, tags: list[str], **__: object) -> None:
-        asked.extend(tags)
+    def build(*_: object, tags: list[str], build_args: dict[str, str], **__: object) -> None:
+        asked.extend((*tags, build_args["IMAGE"]))
         raise WorkFailedError(Message("index", "has nothing"))
 
     monkeypatch.setattr(buildkit, "build", build)
     monkeypatch.setattr(proxies, "network", lambda *_: "")
+    monkeypatch.setattr(images, "demand", lambda *_: SimpleNamespace(id="sha256:x"))
+    monkeypatch.setattr(images, "tag", lambda *_: None)
     monkeypatch.setattr(images, "find", lambda *_: named or None)
     monkeypatch.setattr(images, "remove", lambda _engine, ref: removed.append(ref))
-    engine: Any = object()
+    engine: Any = SimpleNamespace(store="containerd")
     with pytest.raises(WorkFailedError, match="has nothing"):
         checksums.ask(engine, plan, "x:1", WHOLE, Site(), on_event=ignore)
-    assert removed == (asked if named else [])
-    assert asked[0].startswith("imagekit-lock:")
+    answers, image = asked
+    assert removed == ([answers] if named else [])
+    assert answers.startswith("imagekit-lock:")
+    assert image == "localhost/imagekit/from:x"
 
 
 @pytest.mark.parametrize("tags", [(), ("cp311-cp311-linux_x86_64",)])

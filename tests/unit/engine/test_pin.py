@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from imagekit import bases
-from imagekit.bases import Base
 from imagekit.engine import images
+from imagekit.engine.pin import pin
 from imagekit.errors import EngineError
 
 ID = "sha256:0123456789abcdef"
-PULLED = Base("mirror.example.edu/hub/library/debian:12-slim", ID)
+PULLED = "mirror.example.edu/hub/library/debian:12-slim"
 PIN = "localhost/imagekit/from:0123456789ab"
 CONTAINERD: Any = SimpleNamespace(store="containerd", where="here")
 OVERLAY2: Any = SimpleNamespace(store="overlay2", where="here")
@@ -33,31 +32,31 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
 def test_a_registry_s_image_gets_a_name_of_this_host(
     given: list[tuple[str, list[str]]], platform: str
 ) -> None:
-    assert bases.pin(CONTAINERD, PULLED, platform) == PIN
+    assert pin(CONTAINERD, PULLED, ID, platform) == PIN
     assert given == [(ID, [PIN])]
 
 
 @pytest.mark.parametrize("reference", ["localhost/imagekit/base:debian12", "localhost/lab/x:1"])
 def test_a_name_of_this_host_stays(given: list[tuple[str, list[str]]], reference: str) -> None:
-    assert bases.pin(CONTAINERD, Base(reference, ID)) == reference
+    assert pin(CONTAINERD, reference, ID) == reference
     assert given == []
 
 
 def test_the_classic_store_takes_what_is_there_by_itself(
     given: list[tuple[str, list[str]]],
 ) -> None:
-    assert bases.pin(OVERLAY2, PULLED) == PULLED.reference
+    assert pin(OVERLAY2, PULLED, ID) == PULLED
     assert given == []
 
 
 def test_an_image_of_another_platform_is_left_to_the_registry(
     given: list[tuple[str, list[str]]],
 ) -> None:
-    assert bases.pin(CONTAINERD, PULLED, "linux/arm64") == PULLED.reference
+    assert pin(CONTAINERD, PULLED, ID, "linux/arm64") == PULLED
     assert given == []
 
 
 def test_an_image_that_is_gone_is_said(given: list[tuple[str, list[str]]]) -> None:
     with pytest.raises(EngineError, match="there is no image sha256:gone"):
-        bases.pin(CONTAINERD, Base("debian:12-slim", "sha256:gone"))
+        pin(CONTAINERD, "debian:12-slim", "sha256:gone")
     assert given == []
