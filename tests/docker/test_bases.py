@@ -81,6 +81,7 @@ def test_an_archive_with_another_checksum_leaves_no_image(engine: Engine, tmp_pa
     assert images.find(engine, archives.reference(wrong, bases.BOOTSTRAPPED)) is None
 
 
+@pytest.mark.image
 def test_mmdebstrap_makes_a_base_with_debootstraps_packages(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,8 @@ from imagekit.engine.connection import Engine
 from tests.docker.support import await_health
 from tests.required import missing
 
+pytestmark = pytest.mark.image
+
 PASSWORD = "a longer password: 密码 ñ 😀"
 COPIED = "中文剪贴板 测试 ñ é 😀"
 ARGUMENTS = (

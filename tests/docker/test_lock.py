@@ -186,6 +186,7 @@ def test_answers_that_are_left_are_what_gc_finds(engine: Engine) -> None:
 # ---- simulated: a channel and a package source that move on
 
 
+@pytest.mark.image
 def test_conda_takes_the_locked_version_though_the_channel_has_a_newer_one(
     engine: Engine,
     builder: Builder,

@@ -31,6 +31,8 @@ from tests.docker.reverseproxy import ReverseProxy, serving
 from tests.docker.support import Cli
 from tests.required import missing
 
+pytestmark = pytest.mark.image
+
 CHAIN = "IMAGEKIT-TEST"
 
 # Debian 11 has one-line sources, the others deb822. The desktop needs pip and npm too; its

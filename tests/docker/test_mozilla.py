@@ -25,6 +25,8 @@ from tests.docker.packages import deb, need_packaging, row, served, sign
 from tests.docker.releases import SSH_ONLY, chosen
 from tests.docker.support import Builder
 
+pytestmark = pytest.mark.image
+
 NAMES = ("firefox", "firefox-l10n-zh-cn")
 # Of this run's own, so that no step comes from the engine's cache.
 VERSION = f"157.0~build{int(time.time())}"

@@ -25,6 +25,8 @@ from imagekit.plan.model import Cuda, File, Framework, Plan, Python, Sshd
 from tests.docker.packages import deb, need_packaging, row, served, sign
 from tests.docker.support import Builder
 
+pytestmark = pytest.mark.image
+
 VENV = Python("3.11", "os", "/opt/venv", "", (), (), (), "", (), (), ())
 CUDA = Cuda("12.9", "", "runtime", "wheels", "525.60.13", "5.0", "")
 MIRROR = "https://mirror.example.edu"

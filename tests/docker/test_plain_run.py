@@ -19,6 +19,8 @@ from imagekit.engine.connection import Engine
 from imagekit.wait import Deadline, NotYetError, until
 from tests.docker.support import await_health
 
+pytestmark = pytest.mark.image
+
 Run = Callable[..., Container]
 SECONDS = 60.0
 

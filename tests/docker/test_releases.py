@@ -19,6 +19,8 @@ from imagekit.wait import Deadline, NotYetError, until
 from tests.docker.releases import DESKTOP, chosen
 from tests.docker.support import Cli
 
+pytestmark = pytest.mark.image
+
 BUILT = [release.id for release in catalogue.os_releases().values() if release.built][1:]
 SECONDS = 60.0
 

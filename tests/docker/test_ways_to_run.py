@@ -15,6 +15,8 @@ from imagekit.engine.connection import Engine
 from tests.docker.box import FOR_ANYBODY, FOR_ROOT, READ_ONLY, Box, created, started, volume_of
 from tests.soak.ways import LEAST_CAPABILITIES, OFFLINE
 
+pytestmark = pytest.mark.image
+
 STRANGER = (1234, 1234)
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.docker.support import PROFILE
 
+pytestmark = pytest.mark.image
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
