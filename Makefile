@@ -44,12 +44,11 @@ engine: ## Have a Docker Engine here (ENGINE=modern: a current one beside it)
 # ---- developers -----------------------------------------------------------
 
 .PHONY: test
-test: .venv/dev lint ## All tests, those on a real engine included
-	@$(ON_ENGINE) $(BIN)/pytest $(PYTEST_ARGS)
+test: lint test-unit test-docker ## All tests, those on a real engine included
 
 .PHONY: test-unit
 test-unit: .venv/dev ## The tests that need no engine; seconds
-	$(BIN)/pytest tests/unit tests/house
+	$(BIN)/pytest --numprocesses auto tests/unit tests/house
 
 .PHONY: test-docker
 test-docker: .venv/dev ## The tests that need an engine
