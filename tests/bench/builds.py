@@ -29,7 +29,7 @@ from tests.bench.phases import Phases
 from tests.docker.archives import gateway, upstream
 from tests.docker.reverseproxy import serving
 
-BASE = "imagekit-bench/base:1"
+BASE = "localhost/imagekit-bench/base:1"
 IMAGE = "imagekit-bench/image:1"
 
 # What the hand-written build is told of the mirror. It has no other way than its base.
