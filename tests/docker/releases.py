@@ -7,7 +7,7 @@ import os
 DESKTOP = "profile: 1\nextends: [_desktop-zh]\nbase: {os: RELEASE}\n"
 SSH_ONLY = "profile: 1\nbase: {os: RELEASE}\n"
 
-_CHOSEN = os.environ.get("IMAGEKIT_RELEASES", "debian11,debian13").split(",")
+_CHOSEN = os.environ.get("IMAGEKIT_RELEASES", "debian13").split(",")
 
 
 def chosen(release: str) -> bool:

@@ -37,7 +37,7 @@ CHAIN = "IMAGEKIT-TEST"
 
 # Debian 11 has one-line sources, the others deb822. The desktop needs pip and npm too; its
 # steps are those that test_releases.py needs.
-PROFILES = {"debian11": DESKTOP, "debian12": SSH_ONLY, "debian13": DESKTOP}
+PROFILES = {"debian11": SSH_ONLY, "debian12": SSH_ONLY, "debian13": DESKTOP}
 
 
 @dataclass(frozen=True)

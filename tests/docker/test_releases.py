@@ -1,6 +1,6 @@
 """Every release that images can be built on, beside the preferred one, which all tests use.
 
-The Debian ones always; with ``IMAGEKIT_RELEASES=all``, or a list of ids, others too.
+Debian 13 always; with ``IMAGEKIT_RELEASES=all``, or a list of ids, those.
 """
 
 from __future__ import annotations
