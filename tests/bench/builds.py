@@ -105,7 +105,8 @@ class Yard:
         ours = time.monotonic() - began
         context = render(resolve(profile.load(str(file))))
         began = time.monotonic()
-        buildkit.build(self.engine, context, build_args={"BASE": self.plain})
+        args, compression = {"BASE": self.plain}, load().compression
+        buildkit.build(self.engine, context, build_args=args, compression=compression)
         return ours, time.monotonic() - began
 
     def floor(self, text: str) -> float:

@@ -17,10 +17,10 @@ from threading import Thread
 import docker.errors
 import pytest
 
-from imagekit import archives, bases, build, catalogue, names
+from imagekit import archives, bases, build, catalogue, gc, names
 from imagekit.bases import Base
 from imagekit.context import Context, ContextFile
-from imagekit.engine import bootstrap, debootstrap, images
+from imagekit.engine import bootstrap, buildkit, debootstrap, images
 from imagekit.engine.connection import Engine
 from imagekit.engine.pin import pin
 from imagekit.errors import EngineError
@@ -140,3 +140,20 @@ def test_nobody_is_asked_about_a_base_that_is_there(
             assert built.base == Base(name, there.id)
             assert images.demand(engine, built.image_id).layers == there.layers
         assert callers == []
+
+
+def test_a_name_to_build_on_goes_with_the_image_s_own(engine: Engine) -> None:
+    if engine.store != "containerd":
+        pytest.skip("the classic store needs no such name")
+    name = f"registry.invalid/{uuid.uuid4().hex}:1"
+    file = ContextFile("Dockerfile", f"FROM scratch\nLABEL unique={name}\n".encode())
+    image = buildkit.build(engine, Context((file,)), tags=[name]).image_id
+    pinned = pin(engine, name, image)
+
+    def found() -> list[bool]:
+        return [item.goes for item in gc.survey(engine, gc.Wanted()).items if item.id == image]
+
+    with removed(engine, name, pinned):
+        assert found() == []
+        images.remove(engine, name)
+        assert found() == [True]
