@@ -35,6 +35,14 @@ CACHE_CAP = 50_000_000_000
 """Bytes of build cache that may stay, when nothing else is said: a few CUDA images' worth."""
 
 
+# Repositories whose names nobody but imagekit gives, what such an image is, and why it goes
+# when it has no other name.
+_OWN_NAMES = (
+    (PINNED, "base", "its own name is gone, or a newer one has it"),
+    (names.ANSWERS, "lock", "was left by a lock that did not end"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What to look for.
@@ -100,8 +108,8 @@ def survey(engine: Engine, wanted: Wanted) -> Survey:
     if not wanted.profiles:
         items += _stray_networks(engine, wanted)
         items += _bases(engine, containers)
-        items += _pinned(engine, containers)
-        items += _answers(engine, containers)
+        for repository, what, why in _OWN_NAMES:
+            items += _nameless(engine, containers, repository, what, why)
     if wanted.cache_cap is not None:
         items.append(_cache(engine, used.cache, wanted.cache_cap))
     return Survey(tuple(items), used)
@@ -218,15 +226,20 @@ def _looks(engine: Engine, containers: Iterable[Holding], wanted: Wanted) -> Ite
         yield _image(engine, image, "look", goes, reason)
 
 
-def _answers(engine: Engine, containers: Iterable[Holding]) -> Iterator[Item]:
-    """Images that hold a lock's checksums, which whoever made them removes at once."""
+def _nameless(
+    engine: Engine, containers: Iterable[Holding], repository: str, what: str, why: str
+) -> Iterator[Item]:
+    """Images with no name but those of a repository of ours, and ``why`` they go.
+
+    Those of profiles are judged by their plans.
+    """
     used = {container.image for container in containers}
-    for image in inventory.named_images(engine, f"{names.ANSWERS}:*"):
-        if any(not tag.startswith(f"{names.ANSWERS}:") for tag in image.tags):
+    for image in inventory.named_images(engine, f"{repository}:*"):
+        others = any(not tag.startswith(f"{repository}:") for tag in image.tags)
+        if others or names.PROFILE_LABEL in image.labels:
             continue
         goes = image.id not in used
-        reason = "was left by a lock that did not end" if goes else "a container uses it"
-        yield _image(engine, image, "lock", goes, reason)
+        yield _image(engine, image, what, goes, why if goes else "a container uses it")
 
 
 def _bases(engine: Engine, containers: Iterable[Holding]) -> Iterator[Item]:
@@ -241,17 +254,6 @@ def _bases(engine: Engine, containers: Iterable[Holding]) -> Iterator[Item]:
         if len(inventory.steps(engine, image.id)) == 1:
             base = f"base {image.labels[BASE_LABEL]}"
             yield _image(engine, image, base, True, "bootstrapped again since")
-
-
-def _pinned(engine: Engine, containers: Iterable[Holding]) -> Iterator[Item]:
-    """Bases from registries that only our second name is left of."""
-    used = {container.image for container in containers}
-    for image in inventory.named_images(engine, f"{PINNED}:*"):
-        if any(not tag.startswith(f"{PINNED}:") for tag in image.tags):
-            continue
-        goes = image.id not in used
-        reason = "its own name is gone, or a newer one has it" if goes else "a container uses it"
-        yield _image(engine, image, "base", goes, reason)
 
 
 def _image(engine: Engine, image: ImageFacts, what: str, goes: bool, reason: str) -> Item:

@@ -113,11 +113,12 @@ def test_what_has_only_names_of_our_own_goes(
         unlabelled(2, f"{repository}:b"),
         unlabelled(3, f"{repository}:c", "mine:1"),
     )
+    of_a_profile = image(4, "a", f"{repository}:d")  # judged by its plan
     old = Holding("c1", "odd_name", {names.RUN_LABEL: "0"}, gc.RUN_SECONDS, used.id)
     engine: Any = object()
 
     def named_images(_engine: object, pattern: str) -> tuple[ImageFacts, ...]:
-        return (left, used, named) if pattern == f"{repository}:*" else ()
+        return (left, used, named, of_a_profile) if pattern == f"{repository}:*" else ()
 
     monkeypatch.setattr(inventory, "named_images", named_images)
     monkeypatch.setattr(inventory, "labelled_images", lambda *_: ())
