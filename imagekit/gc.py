@@ -1,6 +1,7 @@
 """What imagekit left in an engine: found with a reason each, and removed.
 
-Only what carries imagekit's labels is looked at. Volumes with a name are never touched.
+Only what carries imagekit's labels, or a name that only imagekit gives, is looked at. Volumes
+with a name are never touched.
 """
 
 from __future__ import annotations
