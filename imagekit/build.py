@@ -10,9 +10,10 @@ from imagekit import bases, names, proxies, steps, tagging
 from imagekit.bases import Base
 from imagekit.context import DOCKERFILE, Context, ContextFile
 from imagekit.document import quote
-from imagekit.engine import buildkit, images
+from imagekit.engine import buildkit, images, podman
 from imagekit.engine.connection import Engine
 from imagekit.engine.pin import pin
+from imagekit.engine.proof import BuildResult
 from imagekit.engine.trace import StepRun
 from imagekit.errors import InputError, Message, WorkFailedError
 from imagekit.events import Emit, Notice
@@ -106,6 +107,16 @@ class Cut:
     tag: str
 
 
+def require(engine: Engine) -> None:
+    """Raise unless the engine can build, which is worth knowing before a base is fetched.
+
+    Raises:
+        EngineError: it cannot.
+    """
+    if not engine.podman:
+        buildkit.require(engine)
+
+
 def build(engine: Engine, plan: Plan, site: Site, options: Options, on_event: Emit) -> Built:
     """Have the base of a plan and build its image.
 
@@ -114,7 +125,7 @@ def build(engine: Engine, plan: Plan, site: Site, options: Options, on_event: Em
         EngineError: the engine cannot do it, or no base is to be had.
         NetworkError: a registry failed.
     """
-    buildkit.require(engine)
+    require(engine)
     base = (
         options.frozen.base
         if options.frozen
@@ -206,28 +217,38 @@ def build_cut(engine: Engine, part: Cut, job: Job) -> str:
 
 def _solve(
     engine: Engine, base: Base, job: Job, context: Context, tags: tuple[str, ...]
-) -> buildkit.BuildResult:
+) -> BuildResult:
     """Have a context built with what the place adds to it."""
     site, options = job.site, job.options
     if site.ca_sources:
         count = len(site.ca_sources)
         said = f"trusting {count} extra CA certificate file(s) of this host, build only"
         job.on_event(Notice(said))
+    base_name = pin(engine, base.reference, base.image_id, options.platform)
+    args = {"BASE": base_name, **proxies.environment(site)}
+    network = proxies.network(engine, site, job.on_event)
+    if engine.podman:
+        return podman.build(
+            engine,
+            context,
+            tags=tags,
+            secrets=site.build_secrets(),
+            build_args=args,
+            platform=options.platform,
+            no_cache=options.no_cache,
+            network=network,
+            on_event=job.on_event,
+        )
     return buildkit.build(
         engine,
         context,
         tags=tags,
         secrets=site.build_secrets(),
-        build_args={
-            "BASE": pin(engine, base.reference, base.image_id, options.platform),
-            **proxies.environment(site),
-            **_inline(site),
-            **_epoch(options.epoch),
-        },
+        build_args={**args, **_inline(site), **_epoch(options.epoch)},
         cache_from=site.cache_from,
         platform=options.platform,
         no_cache=options.no_cache,
-        network=proxies.network(engine, site, job.on_event),
+        network=network,
         compression=site.compression,
         build_id=options.build_id,
         on_event=job.on_event,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 DOCKERFILE = "Dockerfile"
 
@@ -48,8 +48,12 @@ class Context:
         """The Dockerfile's text."""
         return next(f.data for f in self.files if f.path == DOCKERFILE).decode()
 
-    def tar(self) -> bytes:
+    def tar(self, *, folders: bool = False) -> bytes:
         """The context as a tar archive: GNU format, owner 0:0, one fixed time.
+
+        Args:
+            folders: whether folders have entries of their own. Without, whoever unpacks it
+                makes them with the time of that, which BuildKit takes no notice of.
 
         Never PAX: an engine takes an archive that begins with a PAX header for a
         Dockerfile and says ``unknown instruction: ././@PaxHeader`` (seen with Engine 20.10.24).
@@ -58,6 +62,10 @@ class Context:
 
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
+            for folder in self._folders() if folders else ():
+                info = tarfile.TarInfo(folder)
+                info.type, info.mode, info.mtime = tarfile.DIRTYPE, 0o755, _MTIME
+                archive.addfile(info)
             for file in self.files:
                 info = tarfile.TarInfo(file.path)
                 info.size = len(file.data)
@@ -65,6 +73,11 @@ class Context:
                 info.mtime = _MTIME
                 archive.addfile(info, io.BytesIO(file.data))
         return out.getvalue()
+
+    def _folders(self) -> list[str]:
+        """The paths of all folders, those that hold others first."""
+        parents = {parent for file in self.files for parent in PurePosixPath(file.path).parents}
+        return sorted(str(parent) for parent in parents if parent.name)
 
     def write_to(self, folder: Path) -> None:
         """Write the files below ``folder``, which is made when missing.

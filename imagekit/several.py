@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from imagekit import bases
 from imagekit.bases import Base
-from imagekit.build import Built, Job, build_on
+from imagekit.build import Built, Job, build_on, require
 from imagekit.engine import buildkit
 from imagekit.engine.connection import Engine
 from imagekit.engine.failures import BuildFailedError
@@ -66,8 +66,10 @@ def build_all(
     """
     crew = _Crew(engine, jobs, locks)
     crew.prepare()
+    # Two builds on Podman would run the same steps side by side.
+    count = 1 if engine.podman else min(workers, len(jobs))
     with ExitStack() as stack:
-        crew.work([stack.enter_context(closing(connect())) for _ in range(min(workers, len(jobs)))])
+        crew.work([stack.enter_context(closing(connect())) for _ in range(count)])
     return tuple(crew.outcomes[index] for index in range(len(jobs)))
 
 
@@ -90,7 +92,7 @@ class _Crew:
         Raises:
             EngineError: the engine cannot build at all.
         """
-        buildkit.require(self._engine)
+        require(self._engine)
         found: dict[tuple[Os, Site], Base | ImagekitError] = {}
         for index, job in enumerate(self._jobs):
             if lock := self._locks.get(job.plan.profile):

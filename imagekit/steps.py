@@ -19,7 +19,8 @@ _PLACE = re.compile(
     r"\[?(?:\S+/\S+ )?(?P<stage>[a-z][\w.-]*) +(?P<number>\d+)/(?P<of>\d+)(?:\]|\Z)"
 )
 
-_COUNTED = ("RUN", "COPY", "ADD", "WORKDIR")
+COUNTED = ("RUN", "COPY", "ADD", "WORKDIR")
+"""Instructions that have a number; ``FROM`` has one where it begins with an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def _steps(dockerfile: str) -> Iterator[tuple[str, int, int]]:
             number = 0 if source in stages else 1
             stage = alias[-1] if alias else f"stage-{len(stages)}"
             stages.add(stage)
-        elif word in _COUNTED:
+        elif word in COUNTED:
             number += 1
             yield stage, number, line
 

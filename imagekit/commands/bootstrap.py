@@ -72,7 +72,10 @@ def command(
         line = f"{archive['sha256']}  {output}"
     else:
         name = name or f"{bases.BOOTSTRAPPED}:{os_}"
-        with closing(connect(address)) as engine, progress.show(style, os_) as on_event:
+        with (
+            closing(connect(address, podman=True)) as engine,
+            progress.show(style, os_) as on_event,
+        ):
             labels = {bases.BASE_LABEL: os_}
             made = bootstrap.bootstrap(engine, recipe, name, labels=labels, on_event=on_event)
         image = {"id": made.id, "name": name}

@@ -260,7 +260,9 @@ def _build(wanted: Sequence[_Wanted], how: _How, then: _Then) -> None:
 
     check(how.place, resolve(how.address).url)
     silent = [_job(one, how) for one in wanted]
-    again = partial(connect, how.address)
+    # Locks, pushes and descriptions ask more of an engine than Podman was tried with.
+    podman = not (then.lock or then.targets or then.file or how.locks)
+    again = partial(connect, how.address, podman=podman)
     with closing(again()) as engine:
         with progress.show_several(how.style, [one.profile.name for one in wanted]) as emits:
             jobs = [replace(job, on_event=emits[job.plan.profile]) for job in silent]
@@ -306,7 +308,7 @@ def _build_before(one: _Wanted, step: Place, how: _How) -> None:
     check(how.place, resolve(how.address).url)
     part, job = cut(one.decision.plan, step), _job(one, how)
     with (
-        closing(connect(how.address)) as engine,
+        closing(connect(how.address, podman=True)) as engine,
         progress.show(how.style, one.profile.name) as on_event,
     ):
         image_id = build_cut(engine, part, replace(job, on_event=on_event))

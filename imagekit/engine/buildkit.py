@@ -16,23 +16,20 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from typing import Any
 
 from imagekit.context import DOCKERFILE, Context
-from imagekit.engine import images, platforms
+from imagekit.engine import platforms
 from imagekit.engine.connection import Engine
 from imagekit.engine.failures import build_failure, no_platform
 from imagekit.engine.faults import RAW
+from imagekit.engine.proof import IDLE_TIMEOUT, BuildResult, interrupted, no_image, prove
 from imagekit.engine.services import docker_login, login_with
 from imagekit.engine.session import Session
-from imagekit.engine.stream import IdleError, LostError, RefusedError, post
-from imagekit.engine.trace import StepRun, Trace
+from imagekit.engine.stream import LostError, RefusedError, post
+from imagekit.engine.trace import Trace
 from imagekit.errors import EngineError, Message
 from imagekit.events import Emit, ignore
-
-IDLE_TIMEOUT = 600.0
-"""Seconds without a word from the engine; a long silent command in a step counts too."""
 
 _CANCEL_TIMEOUT = 5.0  # seconds to tell the engine that we gave up
 
@@ -40,24 +37,8 @@ _TRACE = "moby.buildkit.trace"
 _RESULT = "moby.image.id"
 
 
-@dataclass(frozen=True, slots=True)
-class BuildResult:
-    """An image that was built, or found whole in the cache.
-
-    Attributes:
-        image_id: ``sha256:…``; the configuration's digest, or the manifest's on an
-            engine with the containerd image store.
-        steps: the steps' names, times and whether cached, in the order of their ends.
-        seconds: from the request to the proof, by our clock.
-    """
-
-    image_id: str
-    steps: tuple[StepRun, ...]
-    seconds: float
-
-
 def require(engine: Engine) -> None:
-    """Raise unless the engine can build, which is worth knowing before a base is fetched.
+    """Raise unless the engine has BuildKit, which is worth knowing before anything is sent.
 
     Raises:
         EngineError: it has no BuildKit.
@@ -170,11 +151,11 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
             raise build_failure(engine.where, error.text, trace.failed, refused=error) from error
         except LostError as error:
             cancel(engine, build_id)
-            raise _lost(error, trace) from error
+            raise interrupted(error, trace) from error
         except BaseException:
             cancel(engine, build_id)
             raise
-    _prove(engine, image_id, tags, platform)
+    prove(engine, image_id, tags, platform)
     return BuildResult(image_id, trace.runs, time.monotonic() - began)
 
 
@@ -199,39 +180,8 @@ def _follow(engine: Engine, stream: Iterable[dict[str, Any]], trace: Trace, plat
             image_id = str(aux.get("ID") or "")
     trace.close()
     if not image_id:
-        raise EngineError(
-            Message(
-                engine.where,
-                "the engine ended the build without an error and without an image",
-                "the engine's log may say why; building again continues from its cache",
-            )
-        )
+        raise no_image(engine)
     return image_id
-
-
-def _prove(engine: Engine, image_id: str, tags: Sequence[str], platform: str) -> None:
-    """Raise unless the image is there, for ``platform``, and each of ``tags`` names it."""
-    for ref in (image_id, *tags):
-        found = images.find(engine, ref)
-        if found is None or found.id != image_id:
-            seen = "is not there" if found is None else f"is {found.id}"
-            raise EngineError(
-                Message(engine.where, f"the engine says it built {image_id}, but {ref} {seen}")
-            )
-        if platform and found.architecture != platforms.architecture(platform):
-            what = f"the image is for {found.os}/{found.architecture}"
-            raise no_platform(engine.where, platform, what)
-
-
-def _lost(error: LostError, trace: Trace) -> EngineError:
-    """``error`` with what was going on."""
-    (said,) = error.messages
-    steps = ", ".join(trace.running) or "no step"
-    again = "building again continues from the engine's cache"
-    if isinstance(error, IdleError):
-        again = "the build was cancelled; a step that is silent for long needs a longer time-out"
-    hint = "; ".join(filter(None, (said.hint, again)))
-    return EngineError(Message(said.where, f"{said.what}; running: {steps}", hint))
 
 
 def cancel(engine: Engine, build_id: str, timeout: float = _CANCEL_TIMEOUT) -> None:

@@ -21,6 +21,10 @@ from imagekit.errors import EngineError, Message
 OLDEST_API = (1, 41)
 """Docker Engine 20.10: the Dockerfiles are written in the dialect of its BuildKit."""
 
+OLDEST_PODMAN = 5
+"""Podman 4.3.1 empties images (buildah 1.28.2: its clean-up after ``--mount=type=tmpfs``
+removes what is in ``/``); 5.4.2 does not."""
+
 # What goes wrong with ssh is raised, and said in our words. paramiko's thread logs it with a
 # traceback as well, which Python prints to stderr when nobody listens (``logging.lastResort``).
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -39,6 +43,7 @@ class Engine:
         version: the engine's version, for instance ``20.10.24``.
         api_version: the version of the API that is spoken, for instance ``1.41``.
         buildkit: whether it builds with BuildKit when asked to.
+        podman: whether it is Podman's likeness of an engine.
         store: ``containerd`` for the containerd image store, otherwise the name of
             the storage driver, mostly ``overlay2``.
         tls: how TLS is spoken with it; None for a plain connection.
@@ -52,6 +57,7 @@ class Engine:
     buildkit: bool
     store: str
     tls: Tls | None = None
+    podman: bool = False
 
     @property
     def endpoint(self) -> Endpoint:
@@ -68,21 +74,23 @@ class Engine:
         self.client.close()
 
 
-def connect(asked: str = "") -> Engine:
+def connect(asked: str = "", *, podman: bool = False) -> Engine:
     """Connect to the engine that the docker command line would use.
 
     Args:
         asked: an address such as ``ssh://me@server``, or a docker context's name, which
             takes precedence over the environment and the current context.
+        podman: whether a Podman will do, which can only build.
 
     Raises:
-        EngineError: there is none, we may not use it, it is too old, or it is Podman.
+        EngineError: there is none, we may not use it, it is too old, or it is a Podman
+            that will not do.
     """
-    return connect_to(resolve(asked))
+    return connect_to(resolve(asked), podman=podman)
 
 
-def connect_to(endpoint: Endpoint) -> Engine:
-    """Connect to the engine at an address that is known. Errors as for ``connect``."""
+def connect_to(endpoint: Endpoint, *, podman: bool = False) -> Engine:
+    """Connect to the engine at an address that is known. Arguments as for ``connect``."""
     where = f"{endpoint.url} ({endpoint.found})"
     with in_words(where):
         knock(endpoint.url)
@@ -90,7 +98,9 @@ def connect_to(endpoint: Endpoint) -> Engine:
         # is always something to close; the second one speaks the engine's own version.
         with closing(_client(endpoint, ".".join(map(str, OLDEST_API)))) as client:
             facts = client.version(api_version=False)
-            _check_product(where, facts)
+            podmans = _podman(facts)
+            if podmans:
+                _check_podman(where, podmans, podman)
             api = _check_version(where, facts)
         with ExitStack() as keep:
             client = keep.enter_context(closing(_client(endpoint, api)))
@@ -103,6 +113,7 @@ def connect_to(endpoint: Endpoint) -> Engine:
                 buildkit=_has_buildkit(client, facts),
                 store=_store(client.info()),
                 tls=endpoint.tls,
+                podman=bool(podmans),
             )
             keep.pop_all()
         return engine
@@ -140,23 +151,35 @@ def knock(url: str) -> None:
             probe.connect(address.removeprefix("http+unix://"))
 
 
-def _check_product(where: str, facts: dict[str, Any]) -> None:
-    """Raise where the answer is not a Docker Engine's own.
-
-    Podman speaks the engine's API without BuildKit: it answers 404 to ``/session`` and
-    ``/build/cancel`` and sends no trace (tried with 4.3.1). docs/engine.md has the list.
-
-    Raises:
-        EngineError: it is Podman.
-    """
+def _podman(facts: dict[str, Any]) -> str:
+    """The version of the Podman that answers; empty for a Docker Engine."""
     for part in facts.get("Components") or ():
         if part.get("Name") == "Podman Engine":
-            what = (
-                f"this is Podman {part.get('Version', '')}, which has no BuildKit: no build "
-                "secrets (certificates, mirrors), no registry logins, no cancelling"
-            )
-            hint = "use a Docker Engine, rootless or not; docs/engine.md says what Podman lacks"
-            raise EngineError(Message(where, what, hint))
+            return str(part.get("Version") or "0")
+    return ""
+
+
+def _check_podman(where: str, version: str, will_do: bool) -> None:
+    """Raise where a Podman cannot do what is wanted. docs/engine.md has what was tried.
+
+    Raises:
+        EngineError: it is too old to build, or building is not all.
+    """
+    hint = (
+        "a Docker Engine, rootless or not, does everything; docs/engine.md says what Podman lacks"
+    )
+    if not version.partition(".")[0].isdigit() or int(version.partition(".")[0]) < OLDEST_PODMAN:
+        what = (
+            f"this is Podman {version}, which empties the image when a step mounts a tmpfs, "
+            "as all of imagekit's do"
+        )
+        raise EngineError(Message(where, what, f"Podman {OLDEST_PODMAN} builds; {hint}"))
+    if not will_do:
+        what = (
+            f"this is Podman {version}, on which imagekit builds images and does nothing else: "
+            "no tests, containers, pushes, locks or metadata files"
+        )
+        raise EngineError(Message(where, what, hint))
 
 
 def _check_version(where: str, facts: dict[str, Any]) -> str:

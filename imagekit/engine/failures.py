@@ -8,7 +8,8 @@ from imagekit.engine.faults import disk_full, shorten
 from imagekit.engine.trace import FailedStep
 from imagekit.errors import EngineError, ImagekitError, Message, NetworkError, WorkFailedError
 
-_EXIT = re.compile(r"exit code: (\d+)\s*$")
+# BuildKit's words, and buildah's.
+_EXIT = re.compile(r"exit (?:code:|status) (\d+)\s*$")
 _SESSION_LOST = re.compile(r"no active session")
 _IMAGE = re.compile(r".*(load metadata for|FROM) ")  # before the image's name
 _PLACE = re.compile(r"dockerfile parse error.*|failed to parse .*", re.IGNORECASE)

@@ -148,6 +148,10 @@ class Trace:
             status = StatusResponse.FromString(record)
         except DecodeError as error:
             raise ValueError(str(error)) from error
+        self.take(status)
+
+    def take(self, status: StatusResponse) -> None:
+        """Take one record that is decoded."""
         # Starts come before the output that belongs to them, ends after it.
         for vertex in status.vertexes:
             self._begin(vertex)

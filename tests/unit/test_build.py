@@ -21,7 +21,7 @@ from imagekit.render import render
 from imagekit.site import Site
 from imagekit.steps import Place
 
-ENGINE: Any = SimpleNamespace(store="overlay2")
+ENGINE: Any = SimpleNamespace(store="overlay2", podman=False)
 BASE = Base("debian:12-slim", "sha256:base")
 STEPS = tuple(StepRun("step", 1.0, cached=cached) for cached in (True, False, True))
 ALL_PROXIES = [
@@ -275,6 +275,6 @@ def test_a_proxy_on_the_loopback_puts_the_steps_into_the_hosts_network(
     engine: Engine, plan: Plan
 ) -> None:
     client = SimpleNamespace(info=dict)
-    local: Any = SimpleNamespace(where="here", client=client, store="overlay2")
+    local: Any = SimpleNamespace(where="here", client=client, store="overlay2", podman=False)
     build.build(local, plan, Site(http_proxy="http://127.0.0.1:7890"), Options(), ignore)
     assert engine.told["network"] == "host"

@@ -26,6 +26,7 @@ class Engine:
     """A connection; it knows whether it was closed."""
 
     buildkit = True
+    podman = False
 
     def __init__(self) -> None:
         self.closed = False

@@ -29,7 +29,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return "ab" * 32
 
     connected = SimpleNamespace(close=lambda: told.update(closed=True))
-    monkeypatch.setattr(connection, "connect", lambda _address: connected)
+    monkeypatch.setattr(connection, "connect", lambda _address, **_: connected)
     monkeypatch.setattr(bootstrap, "bootstrap", image)
     monkeypatch.setattr(bootstrap, "write", archive)
     return told

@@ -58,6 +58,7 @@ ERRORS = {
 
 
 class Engine:
+    podman = False
     version, api_version, store, buildkit = "28.5.2", "1.51", "overlay2", True
 
     def close(self) -> None:
@@ -79,7 +80,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         steps = tuple(StepRun(f"step {n}", 0.5, cached=n < 4) for n in range(9))
         return Built("sha256:1", tags, (), "linux/amd64", 250_400_000, 3.21, steps, base)
 
-    monkeypatch.setattr(connection, "connect", lambda _address: Engine())
+    monkeypatch.setattr(connection, "connect", lambda _address, **_: Engine())
     monkeypatch.setattr(bases, "obtain", lambda *_, **__: Base("b", "sha256:2"))
     monkeypatch.setattr(several, "build_on", build_on)
     monkeypatch.setattr(room, "disk", lambda _engine: None)

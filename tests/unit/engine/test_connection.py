@@ -52,11 +52,22 @@ def test_buildkit(fake: FakeEngine, component: str, header: str, expected: bool)
     engine.close()
 
 
-def test_podman_is_refused_at_once(fake: FakeEngine) -> None:
+@pytest.mark.parametrize("podman", [False, True])
+def test_an_old_podman_is_refused_at_once(fake: FakeEngine, podman: bool) -> None:
     fake.version["Components"] = [{"Name": "Podman Engine", "Version": "4.3.1"}]
-    with pytest.raises(EngineError, match=r"(?s)this is Podman 4\.3\.1.*hint: .*docs/engine\.md"):
-        fake.connect()
+    with pytest.raises(EngineError, match=r"(?s)Podman 4\.3\.1, which empties.*docs/engine\.md"):
+        connect(fake.url, podman=podman)
     assert fake.asked == [("GET", "/version")]
+
+
+def test_a_podman_has_to_do(fake: FakeEngine) -> None:
+    fake.version["Components"] = [{"Name": "Podman Engine", "Version": "5.4.2"}]
+    with pytest.raises(EngineError, match=r"(?s)Podman 5\.4\.2, on which.*docs/engine\.md"):
+        connect(fake.url)
+    assert fake.asked == [("GET", "/version")]
+    engine = connect(fake.url, podman=True)
+    assert (engine.podman, engine.buildkit) == (True, False)
+    engine.close()
 
 
 def test_no_socket(tmp_path: Path) -> None:
