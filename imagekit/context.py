@@ -51,12 +51,12 @@ class Context:
     def tar(self, *, folders: bool = False) -> bytes:
         """The context as a tar archive: GNU format, owner 0:0, one fixed time.
 
+        Never PAX: an engine takes an archive that begins with a PAX header for a
+        Dockerfile and says ``unknown instruction: ././@PaxHeader`` (seen with Engine 20.10.24).
+
         Args:
             folders: whether folders have entries of their own. Without, whoever unpacks it
                 makes them with the time of that, which BuildKit takes no notice of.
-
-        Never PAX: an engine takes an archive that begins with a PAX header for a
-        Dockerfile and says ``unknown instruction: ././@PaxHeader`` (seen with Engine 20.10.24).
         """
         import tarfile  # noqa: PLC0415  (8 ms that rendering need not spend)
 

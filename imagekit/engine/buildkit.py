@@ -151,7 +151,7 @@ def build(  # noqa: PLR0913 - what a build can be told, each by name
             raise build_failure(engine.where, error.text, trace.failed, refused=error) from error
         except LostError as error:
             cancel(engine, build_id)
-            raise interrupted(error, trace) from error
+            raise interrupted(error, trace, "the build was cancelled") from error
         except BaseException:
             cancel(engine, build_id)
             raise

@@ -168,7 +168,8 @@ def _check_podman(where: str, version: str, will_do: bool) -> None:
     hint = (
         "a Docker Engine, rootless or not, does everything; docs/engine.md says what Podman lacks"
     )
-    if not version.partition(".")[0].isdigit() or int(version.partition(".")[0]) < OLDEST_PODMAN:
+    major = version.partition(".")[0]
+    if not major.isdecimal() or int(major) < OLDEST_PODMAN:
         what = (
             f"this is Podman {version}, which empties the image when a step mounts a tmpfs, "
             "as all of imagekit's do"

@@ -33,6 +33,7 @@ LACKS = (
     "steps and profiles are built one after the other",
     "Ctrl-C ends imagekit; the step that runs then goes on to its end in Podman",
     "a site's cache_from, cache_inline and compression do nothing, nor does SOURCE_DATE_EPOCH",
+    "no registry login is sent; a base is fetched before",
     "testing, running, pushing, locks and gc need a Docker Engine",
 )
 """What Podman cannot do for imagekit, in the words that every build on it begins with."""
@@ -133,7 +134,7 @@ def _send(
     except RefusedError as error:
         raise build_failure(engine.where, error.text, told.trace.failed, refused=error) from error
     except LostError as error:
-        raise interrupted(error, told.trace) from error
+        raise interrupted(error, told.trace, "Podman may still run the step") from error
 
 
 def _follow(engine: Engine, stream: Iterable[dict[str, Any]], told: _Told, platform: str) -> str:

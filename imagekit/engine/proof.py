@@ -61,12 +61,18 @@ def no_image(engine: Engine) -> EngineError:
     )
 
 
-def interrupted(error: LostError, trace: Trace) -> EngineError:
-    """The error for a build whose connection broke or fell silent, with what was going on."""
+def interrupted(error: LostError, trace: Trace, silence: str) -> EngineError:
+    """The error for a build whose connection broke or fell silent, with what was going on.
+
+    Args:
+        error: what became of the connection.
+        trace: what was told of the build.
+        silence: what a build that fell silent has come to.
+    """
     (said,) = error.messages
     steps = ", ".join(trace.running) or "no step"
     again = "building again continues from the engine's cache"
     if isinstance(error, IdleError):
-        again = "the build was cancelled; a step that is silent for long needs a longer time-out"
+        again = f"{silence}; a step that is silent for long needs a longer time-out"
     hint = "; ".join(filter(None, (said.hint, again)))
     return EngineError(Message(said.where, f"{said.what}; running: {steps}", hint))

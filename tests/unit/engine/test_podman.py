@@ -160,3 +160,13 @@ def test_an_image_that_is_not_there_is_no_success(fake: FakeEngine, podman: Engi
     fake.builds(*streams(*SAID), {"aux": {"ID": fake.IMAGE}})
     with pytest.raises(EngineError, match="is not there"):
         build(podman, CONTEXT)
+
+
+def test_a_build_that_fell_silent_is_not_said_to_be_cancelled(
+    fake: FakeEngine, podman: Engine
+) -> None:
+    fake.builds(*streams(*SAID[:2]), end="silence")
+    with pytest.raises(EngineError, match=r"nothing for 0\.2 s; running: .*make") as caught:
+        build(podman, CONTEXT, idle_timeout=0.2)
+    assert "Podman may still run the step" in str(caught.value)
+    assert "cancelled" not in str(caught.value)
